@@ -1,0 +1,94 @@
+"""Decisions: an outcome, a reason from one closed list, and the facts it rests on. Never a bare bool."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class Outcome(StrEnum):
+    """What becomes of one alert under one rule, for one instance or for all."""
+
+    ROLL_BACK = "roll-back"
+    ASK = "ask"
+    OBSERVE = "observe"
+    REFUSE = "refuse"
+    HOLD = "hold"
+    NO_MATCH = "no-match"
+
+
+class Reason(StrEnum):
+    """Why. One closed list for decisions, ended rollbacks, logs, metrics and the command line."""
+
+    # A rule acts, or would.
+    ALLOWED = "allowed"
+    OBSERVE_MODE = "observe-mode"
+    JOINED = "joined"
+    # A rule has nothing to say.
+    NO_MATCH = "no-match"
+    NOT_SELECTED = "not-selected"
+    NOT_RUNNING = "not-running"
+    NOT_FIRING = "not-firing"
+    ANOTHER_RULE_FIRST = "another-rule-first"
+    # The instance cannot be told.
+    LABEL_MISSING = "label-missing"
+    HOST_UNKNOWN = "host-unknown"
+    SERVICE_UNKNOWN = "service-unknown"
+    INSTANCE_AMBIGUOUS = "instance-ambiguous"
+    # No release to go back to.
+    NO_CANDIDATE = "no-candidate"
+    RELEASE_MISSING = "release-missing"
+    RELEASE_INCOMPLETE = "release-incomplete"
+    RELEASE_NOT_EXECUTABLE = "release-not-executable"
+    RELEASE_NOT_ALLOWED = "release-not-allowed"
+    RELEASE_CURRENT = "release-current"
+    RELEASE_NEWER = "release-newer"
+    JUST_ROLLED_BACK_FROM = "just-rolled-back-from"
+    # The way there is barred.
+    UNREACHABLE = "unreachable"
+    HOST_KEY_MISMATCH = "host-key-mismatch"
+    HOST_KEY_UNKNOWN = "host-key-unknown"
+    LOGIN_REFUSED = "login-refused"
+    RIGHTS_MISSING = "rights-missing"
+    DISK_FULL = "disk-full"
+    TARGET_MISCONFIGURED = "target-misconfigured"
+    TARGET_BUSY = "target-busy"
+    COMMAND_FAILED = "command-failed"
+    # The book, the ledger, a person.
+    EFFECT_ALREADY_MADE = "effect-already-made"
+    RULE_CHANGED = "rule-changed"
+    RESOLVED = "resolved"
+    CANCELLED = "cancelled"
+    SUPERSEDED = "superseded"
+    LEASE_LOST = "lease-lost"
+    LEDGER_UNAVAILABLE = "ledger-unavailable"
+    SHUTDOWN = "shutdown"
+    BACKOFF = "backoff"
+    DEADLINE = "deadline"
+    ATTEMPTS_EXHAUSTED = "attempts-exhausted"
+    # The change and what came of it.
+    STALE_FENCE = "stale-fence"
+    CHANGED_MEANWHILE = "changed-meanwhile"
+    NOT_HEALTHY = "not-healthy"
+    NOT_STEADY = "not-steady"
+    UNKNOWN_STATE = "unknown-state"
+    WENT_BACK = "went-back"
+    CLEARED = "cleared"
+    STILL_FIRING = "still-firing"
+    NOT_HEARD = "not-heard"
+    HEALTHY = "healthy"
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What was decided about one alert × rule, or one instance of it, and why.
+
+    `detail` is a sentence for a person. `instances` maps the identity of each instance concerned to the
+    release it goes (or would go) back to; None where that is not known yet.
+    """
+
+    outcome: Outcome
+    reason: Reason
+    detail: str = ""
+    instances: Mapping[str, str | None] = field(default_factory=dict)
