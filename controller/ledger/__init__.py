@@ -1,0 +1,33 @@
+"""Everything remembered: all Redis keys, every change of state as one script, and the doorbells.
+
+The protocol is described in docs/reference/protocol.md.
+"""
+
+from controller.ledger.connection import LedgerUnavailable
+from controller.ledger.hearing import Answer, Heard, HeardAlert
+from controller.ledger.leases import Busy, Gone, Taken
+from controller.ledger.ledger import Ledger, connect
+from controller.ledger.records import Counts, End, Episode, NewRollback, Opened, Rollback, State
+from controller.ledger.rollbacks import Hold, LeaseLost, MovedOn
+
+__all__ = [
+    "Answer",
+    "Busy",
+    "Counts",
+    "End",
+    "Episode",
+    "Gone",
+    "Heard",
+    "HeardAlert",
+    "Hold",
+    "LeaseLost",
+    "Ledger",
+    "LedgerUnavailable",
+    "MovedOn",
+    "NewRollback",
+    "Opened",
+    "Rollback",
+    "State",
+    "Taken",
+    "connect",
+]

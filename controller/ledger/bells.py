@@ -1,0 +1,39 @@
+"""The reconciler's part of the ledger: what is due, rung once by one of however many reconcilers there are."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from controller.ledger.connection import Scripts
+from controller.ledger.doorbell import Doorbell
+from controller.ledger.keys import QUEUE_LIST
+
+_AT_MOST = 200
+
+
+class Bells:
+    """Rings for whatever somebody must look at."""
+
+    def __init__(self, scripts: Scripts, doorbell: Doorbell) -> None:
+        self._scripts = scripts
+        self._doorbell = doorbell
+
+    def ring_due(self) -> int:
+        """Ring for the ids whose time has come and say how many.
+
+        A crash between the script and the ringing costs one pause of `due`, no more.
+        """
+        due = self._scripts.run("due", _AT_MOST, QUEUE_LIST)
+        if not due:
+            return 0
+
+        def build(pipe: Any) -> None:
+            for ident, n in due:
+                self._doorbell.ring(pipe, ident, int(n))
+
+        self._scripts.transact(build)
+        return len(due)
+
+    def forget(self, ident: str) -> None:
+        """Stop ringing for an id that nothing is known of."""
+        self._scripts.run("forget", ident)

@@ -1,0 +1,70 @@
+"""Decisions on the pairs of alert and rule that a notification asked about, and the audit of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import orjson
+import redis
+
+from controller.ledger.connection import Scripts, translated
+from controller.ledger.keys import DECISIONS
+from controller.ledger.records import DecisionSeen, iso
+from rules.decisions import Decision
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """One pair, decided."""
+
+    fingerprint: str
+    rule_digest: str
+    rule: str
+    decision: Decision
+
+    def row(self) -> tuple[str, str, str]:
+        """Return what the script takes."""
+        body = {
+            "rule": self.rule,
+            "outcome": self.decision.outcome,
+            "reason": self.decision.reason,
+            "detail": self.decision.detail,
+            "instances": dict(self.decision.instances),
+        }
+        return self.fingerprint, self.rule_digest, orjson.dumps(body).decode()
+
+
+class Decisions:
+    """Writes and reads decisions."""
+
+    def __init__(self, connection: redis.Redis, scripts: Scripts) -> None:
+        self._client = connection
+        self._scripts = scripts
+
+    def record(self, notification: str, token: str, decided: Sequence[Decided]) -> bool:
+        """Write decisions and take their pairs off the notification; False means the lease is lost."""
+        rows = orjson.dumps([d.row() for d in decided]).decode()
+        return int(self._scripts.run("decide", notification, token, rows)) >= 0
+
+    def list(self, limit: int = 100, *, fingerprint: str | None = None) -> tuple[DecisionSeen, ...]:
+        """Read the newest decisions, newest first; the ledger keeps about the last 20,000."""
+        found: list[DecisionSeen] = []
+        newest = "+"
+        while len(found) < limit:
+            with translated():
+                entries = self._client.xrevrange(DECISIONS, max=newest, count=500)
+            for ident, fields in entries:
+                if fingerprint in (None, fields["fingerprint"]) and len(found) < limit:
+                    found.append(_seen(ident, fields))
+            if len(entries) < 500:
+                break
+            newest = f"({entries[-1][0]}"
+        return tuple(found)
+
+
+def _seen(ident: str, fields: dict[str, str]) -> DecisionSeen:
+    at_ms = int(ident.split("-", 1)[0])
+    return DecisionSeen(
+        iso(at_ms) or "", fields["fingerprint"], fields["rule_digest"], orjson.loads(fields["decision"])
+    )

@@ -1,0 +1,101 @@
+"""Hearing a notification: its episodes, what has to be decided about them, and the first doorbell."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from controller.ledger.connection import Scripts
+from controller.ledger.doorbell import Doorbell
+from controller.ledger.ids import new_id
+
+CHUNK = 500
+"""At most so many alerts in one script: 500 keep Redis deaf for 6 ms, 20,000 for 181 ms (measured)."""
+
+
+@dataclass(frozen=True, slots=True)
+class HeardAlert:
+    """One alert as the ledger takes it: who it is, since when, and which rules it met.
+
+    `labels_json` and `annotations_json` are stored as they are, for the worker that decides.
+    """
+
+    fingerprint: str
+    firing: bool
+    starts_at_ms: int
+    labels_json: str
+    annotations_json: str
+    rule_digests: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """One notification, in the order of its body, prepared: the same body is always the same value.
+
+    `chunks` is what the script takes, encoded once; build it with `Heard.of`.
+    """
+
+    items: tuple[HeardAlert, ...]
+    truncated: int
+    receiver: str
+    chunks: tuple[bytes, ...]
+
+    @classmethod
+    def of(cls, items: Sequence[HeardAlert], *, truncated: int = 0, receiver: str = "") -> Heard:
+        """Prepare a notification for the ledger."""
+        rows = [
+            (i.fingerprint, int(i.firing), i.starts_at_ms, i.rule_digests, i.labels_json, i.annotations_json)
+            for i in items
+        ]
+        chunks = tuple(orjson.dumps(rows[at : at + CHUNK]) for at in range(0, len(rows), CHUNK))
+        return cls(tuple(items), truncated, receiver, chunks)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What became of a notification: durable when it is returned.
+
+    `recorded` alerts were written, `known` needed no write, `stragglers` came after their own resolve,
+    `closed` episodes ended, `asked` pairs of alert and rule are now waiting for a decision.
+    """
+
+    recorded: int = 0
+    known: int = 0
+    stragglers: int = 0
+    closed: int = 0
+    asked: int = 0
+
+
+class Hearing:
+    """Records notifications. One round trip for what is known already, two for what is new."""
+
+    def __init__(self, scripts: Scripts, doorbell: Doorbell) -> None:
+        self._scripts = scripts
+        self._doorbell = doorbell
+
+    def hear(self, heard: Heard) -> Answer:
+        """Record every alert of a notification; raises `LedgerUnavailable`, and then all may be sent again.
+
+        Each alert is atomic, the notification need not be: its retry finds what is already there.
+        """
+        meta = orjson.dumps({"truncated": heard.truncated, "receiver": heard.receiver}).decode()
+        total = [0, 0, 0, 0, 0]
+        for chunk in heard.chunks:
+            row = self._scripts.run("hear", "peek", "", chunk, meta)
+            if row[0]:
+                row = self._record(chunk, meta)
+            total = [a + int(b) for a, b in zip(total, row, strict=True)]
+        return Answer(*total)
+
+    def _record(self, chunk: bytes, meta: str) -> list[Any]:
+        ident = new_id("n")
+
+        def build(pipe: Any) -> None:
+            self._scripts.queue(pipe, "hear", "record", ident, chunk, meta)
+            self._doorbell.ring(pipe, ident, 1)
+
+        result: list[Any] = self._scripts.transact(build)[0]
+        return result

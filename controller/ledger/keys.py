@@ -1,0 +1,45 @@
+"""Every Redis key of the product, in one place.
+
+Everything lives under one prefix; RQ keeps its own keys under `rq:`. The scripts name their keys through the
+prelude below, so a name stands once.
+"""
+
+from __future__ import annotations
+
+from controller.settings.numbers import Numbers
+
+PREFIX = "rc:"
+
+QUEUE = "rollback"
+"""The name of the RQ queue."""
+
+QUEUE_LIST = f"rq:queue:{QUEUE}"
+
+DECISIONS = f"{PREFIX}decisions"
+HISTORY = f"{PREFIX}history"
+UNFINISHED = f"{PREFIX}unfinished"
+WORKERS = f"{PREFIX}workers"
+
+_HISTORY_MOST = 10_000
+
+
+def key(kind: str, ident: str) -> str:
+    """Name the key of one thing: `key("episode", fingerprint)`."""
+    return f"{PREFIX}{kind}:{ident}"
+
+
+def prelude(numbers: Numbers) -> str:
+    """Return the constants that stand before every script; times in milliseconds."""
+    constants = {
+        "LEASE_TTL": numbers.lease_ttl_s,
+        "DUE_FIRST": numbers.due_first_s,
+        "DUE_MAX": numbers.due_max_s,
+        "GAP": numbers.start_drift_s,
+        "STRAGGLER": numbers.straggler_within_s,
+        "HEARD_EVERY": numbers.heard_write_every_s,
+        "EPISODE_KEPT": numbers.episode_kept_s,
+        "EFFECT_KEPT": numbers.effect_kept_s,
+        "HISTORY_KEPT": numbers.history_kept_s,
+    }
+    lines = [f"local {name} = {round(seconds * 1000)}" for name, seconds in constants.items()]
+    return "\n".join([f"local P, HISTORY_MOST = '{PREFIX}', {_HISTORY_MOST}", *lines, ""])

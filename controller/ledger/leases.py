@@ -1,0 +1,82 @@
+"""Leases: who executes now, with a fence that only grows. Every write a worker makes rests on one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import orjson
+
+from controller.ledger.connection import Scripts, pairs
+from controller.ledger.records import Episode
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A lease, with all that is known of the thing it was taken for, read in the same script.
+
+    `left` maps releases that this instance was rolled back from to when that was.
+    """
+
+    lease: str
+    id: str
+    token: str
+    fence: int
+    now_ms: int
+    record: Mapping[str, str]
+    journal: tuple[Mapping[str, object], ...]
+    episodes: tuple[Episode, ...]
+    book: str
+    left: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Busy:
+    """Somebody else has the lease; their death rings for us, so there is nothing to wait for."""
+
+    holder: str
+
+
+class Gone:
+    """There is nothing left to do for this id."""
+
+
+class Leases:
+    """Takes, keeps and gives back leases."""
+
+    def __init__(self, scripts: Scripts) -> None:
+        self._scripts = scripts
+
+    def take(self, lease: str, ident: str, *, holder: str, kind: str) -> Taken | Busy | Gone:
+        """Take the lease for `ident` (`kind` "rollback" or "notification") as `holder`, "<job>:<nonce>"."""
+        answer = self._scripts.run("take", lease, ident, holder, kind)
+        if answer[0] == "gone":
+            return Gone()
+        if answer[0] == "busy":
+            return Busy(answer[1])
+        _, token, fence, now, record, journal, episodes, book, left = answer
+        return Taken(
+            lease=lease,
+            id=ident,
+            token=token,
+            fence=int(fence),
+            now_ms=int(now),
+            record=pairs(record),
+            journal=tuple(orjson.loads(entry) for entry in journal),
+            episodes=tuple(Episode.of(fingerprint, pairs(raw)) for fingerprint, raw in episodes),
+            book=book,
+            left={release: int(at) for release, at in pairs(left).items()},
+        )
+
+    def renew(self, lease: str, token: str, ident: str) -> bool:
+        """Keep the lease for another term; False means it is somebody else's now."""
+        return bool(self._scripts.run("renew", lease, token, ident))
+
+    def release(self, lease: str, token: str, ident: str, *, look_again_ms: int) -> None:
+        """Give the lease back without a change of state; whoever looks next finds things as they are."""
+        self._scripts.run("release", lease, token, ident, look_again_ms)
+
+    def raise_fence(self, lease: str, token: str, seen: int) -> tuple[str, int] | None:
+        """Mint a fence above one that the target has seen; None means the lease is lost."""
+        answer = self._scripts.run("raise", lease, token, seen)
+        return (answer[0], int(answer[1])) if answer else None

@@ -1,0 +1,72 @@
+"""The ledger: everything remembered, behind one value a process builds once."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import redis
+
+from controller.ledger.asking import Asking
+from controller.ledger.bells import Bells
+from controller.ledger.connection import Scripts, client, pairs, translated
+from controller.ledger.decisions import Decisions
+from controller.ledger.doorbell import Doorbell
+from controller.ledger.health import Health
+from controller.ledger.hearing import Answer, Heard, Hearing
+from controller.ledger.keys import QUEUE_LIST
+from controller.ledger.leases import Leases
+from controller.ledger.records import Counts
+from controller.ledger.rollbacks import Rollbacks
+from controller.settings.numbers import Numbers
+from controller.settings.settings import Redis as RedisSettings
+
+Role = Literal["web", "worker", "lease"]
+
+
+class Ledger:
+    """What one process uses to remember. Its parts share one client; it may be built before a fork."""
+
+    def __init__(self, connection: redis.Redis, numbers: Numbers) -> None:
+        self._client = connection
+        self._scripts = Scripts(connection, numbers)
+        doorbell = Doorbell(connection, numbers)
+        self._hearing = Hearing(self._scripts, doorbell)
+        self.rollbacks = Rollbacks(connection, self._scripts, doorbell)
+        self.leases = Leases(self._scripts)
+        self.decisions = Decisions(connection, self._scripts)
+        self.asking = Asking(connection, self._scripts, doorbell)
+        self.bells = Bells(self._scripts, doorbell)
+        self.health = Health(connection)
+
+    def hear(self, heard: Heard) -> Answer:
+        """Record a notification; durable when it returns. Raises `LedgerUnavailable`."""
+        return self._hearing.hear(heard)
+
+    def counts(self) -> Counts:
+        """Count what waits and what came of the rest."""
+        due, lag_ms, states, totals = self._scripts.run("counts")
+        with translated():
+            queued = int(self._client.llen(QUEUE_LIST))
+        ended = {tuple(name.split(" ", 1)): int(n) for name, n in pairs(totals).items()}
+        return Counts(
+            due=int(due),
+            lag_s=int(lag_ms) / 1000,
+            queued=queued,
+            unfinished={state: int(n) for state, n in pairs(states).items()},
+            ended={(outcome, reason): n for (outcome, reason), n in ended.items()},
+        )
+
+    def close(self) -> None:
+        """Close the connections of this process."""
+        self._client.close()
+
+
+def connect(settings: RedisSettings, numbers: Numbers, role: Role) -> Ledger:
+    """Build a ledger with the time limits of a role; nothing is connected until it is used."""
+    limits = {
+        "web": (numbers.web_connect_s, numbers.web_read_s, 1),
+        "worker": (numbers.call_timeout_s, numbers.call_timeout_s, 2),
+        "lease": (numbers.lease_renew_timeout_s, numbers.lease_renew_timeout_s, 0),
+    }
+    connect_s, read_s, retries = limits[role]
+    return Ledger(client(settings, connect_s=connect_s, read_s=read_s, retries=retries), numbers)

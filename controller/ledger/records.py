@@ -1,0 +1,209 @@
+"""What the ledger remembers, as values. Times are milliseconds since the epoch by Redis' clock."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+
+import orjson
+
+from rules.alerts import Alert
+
+
+class State(StrEnum):
+    """Where a rollback is. docs/reference/protocol.md draws the moves between them."""
+
+    PLANNED = "planned"
+    WAITING = "waiting"
+    ACTING = "acting"
+    PARKED = "parked"
+    VERIFYING = "verifying"
+    UNDOING = "undoing"
+    HELD = "held"
+    ENDED = "ended"
+
+
+class End(StrEnum):
+    """How a rollback ended."""
+
+    RECOVERED = "recovered"
+    INEFFECTIVE = "ineffective"
+    INCONCLUSIVE = "inconclusive"
+    FAILED = "failed"
+    REFUSED = "refused"
+    CANCELLED = "cancelled"
+    RESOLVED = "resolved"
+    SUPERSEDED = "superseded"
+
+
+@dataclass(frozen=True, slots=True)
+class NewRollback:
+    """What is known when a rollback is opened. `rule` is empty for a person's, `by` for a rule's.
+
+    `spec` is what the worker needs and no rule file holds for a person's rollback: the `to` list, the limits.
+    """
+
+    instance: str
+    service: str
+    host: str
+    episodes: tuple[str, ...] = ()
+    rule: str = ""
+    rule_digest: str = ""
+    by: str = ""
+    why: str = ""
+    spec: Mapping[str, Any] = field(default_factory=dict)
+
+    def fields(self) -> dict[str, str]:
+        """Return the fields of the new record."""
+        return {
+            "service": self.service,
+            "host": self.host,
+            "rule": self.rule,
+            "rule_digest": self.rule_digest,
+            "by": self.by,
+            "why": self.why,
+            "spec": orjson.dumps(dict(self.spec), option=orjson.OPT_SORT_KEYS).decode(),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """The rollback that an instance now has: a new one, or (`joined`) the unfinished one it had."""
+
+    id: str
+    joined: bool
+    state: str
+    rule_digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Episode:
+    """One firing of one alert, as it is remembered."""
+
+    fingerprint: str
+    open: bool
+    first_ms: int
+    heard_ms: int
+    closed_ms: int | None
+    alert: Alert
+
+    @classmethod
+    def of(cls, fingerprint: str, raw: Mapping[str, str]) -> Episode:
+        """Read what `hear` wrote; a forgotten episode counts as closed at an unknown time."""
+        closed, first = raw.get("closed", "0"), int(raw.get("first") or 0)
+        alert = Alert(
+            fingerprint=fingerprint,
+            status="firing" if closed == "" else "resolved",
+            labels=orjson.loads(raw.get("labels") or "{}"),
+            annotations=orjson.loads(raw.get("annotations") or "{}"),
+            starts_at_ms=first,
+        )
+        return cls(
+            fingerprint, closed == "", first, int(raw.get("heard") or 0), int(closed) if closed else None, alert
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Rollback:
+    """The record of one instance going back from one arrival."""
+
+    id: str
+    instance: str
+    service: str
+    host: str
+    state: State
+    rule: str = ""
+    rule_digest: str = ""
+    by: str = ""
+    why: str = ""
+    reason: str = ""
+    detail: str = ""
+    outcome: str = ""
+    from_release: str = ""
+    to_release: str = ""
+    arrival: str = ""
+    effect: str = ""
+    plan: str = ""
+    way_back: str = ""
+    journal_head: str = ""
+    attempts: int = 0
+    opened_ms: int = 0
+    committed_ms: int | None = None
+    changed_ms: int | None = None
+    ended_ms: int | None = None
+    episodes: tuple[str, ...] = ()
+    spec: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, raw: Mapping[str, str]) -> Rollback:
+        """Read a record."""
+        texts = "id instance service host rule rule_digest by why reason detail outcome".split()
+        texts += ["arrival", "effect", "plan", "way_back", "journal_head"]
+        return cls(
+            **{name: raw.get(name, "") for name in texts},
+            state=State(raw["state"]),
+            from_release=raw.get("from", ""),
+            to_release=raw.get("to", ""),
+            attempts=int(raw.get("attempts") or 0),
+            opened_ms=int(raw.get("opened_at") or 0),
+            committed_ms=_ms(raw, "committed_at"),
+            changed_ms=_ms(raw, "changed_at"),
+            ended_ms=_ms(raw, "ended_at"),
+            episodes=tuple((raw.get("episodes") or "").split()),
+            spec=orjson.loads(raw.get("spec") or "{}"),
+        )
+
+    def public(self) -> dict[str, Any]:
+        """Return what the API shows: times as ISO 8601 in UTC, the plan as data."""
+        shown = {name: getattr(self, name) for name in _SHOWN}
+        return {
+            **shown,
+            "state": str(self.state),
+            "from": self.from_release,
+            "to": self.to_release,
+            "opened_at": iso(self.opened_ms),
+            "committed_at": iso(self.committed_ms),
+            "ended_at": iso(self.ended_ms),
+            "episodes": list(self.episodes),
+            "plan": orjson.loads(self.plan) if self.plan else None,
+        }
+
+
+_SHOWN = "id instance service host rule by why reason detail outcome attempts".split()
+
+
+def _ms(raw: Mapping[str, str], name: str) -> int | None:
+    text = raw.get(name)
+    return int(text) if text else None
+
+
+def iso(at_ms: int | None) -> str | None:
+    """Write a time as ISO 8601, in UTC, with milliseconds."""
+    if at_ms is None:
+        return None
+    return datetime.fromtimestamp(at_ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """What is waiting and what came of the rest, for metrics and status."""
+
+    due: int
+    lag_s: float
+    queued: int
+    unfinished: Mapping[str, int]
+    ended: Mapping[tuple[str, str], int]
+    """By (outcome, reason), since this ledger began."""
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionSeen:
+    """A decision as the audit keeps it."""
+
+    at: str
+    fingerprint: str
+    rule_digest: str
+    decision: Mapping[str, Any]

@@ -1,0 +1,213 @@
+"""Rollbacks in the ledger: opened once per instance, then only moved, by one script each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+import redis
+
+from controller.ledger.connection import Scripts, translated
+from controller.ledger.doorbell import Doorbell
+from controller.ledger.ids import chained, new_id
+from controller.ledger.keys import HISTORY, UNFINISHED, key
+from controller.ledger.records import End, NewRollback, Opened, Rollback, State
+from rules.decisions import Reason
+from rules.errors import Permanent
+
+
+class LeaseLost(Permanent):
+    """The lease is somebody else's, or may be: whoever sees this writes nothing more."""
+
+    def __init__(self) -> None:
+        super().__init__(Reason.LEASE_LOST, "the lease is lost; another worker carries on")
+
+
+class MovedOn(Permanent):
+    """The rollback is no longer in a state that this move may come from."""
+
+    def __init__(self, state: str) -> None:
+        super().__init__(Reason.CHANGED_MEANWHILE, f"the rollback is {state or 'gone'} meanwhile")
+        self.state = state
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """What a worker's writes rest on: which rollback, under which lease."""
+
+    id: str
+    lease: str
+    token: str
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """What `commit` said: `verdict` ok, moved, resolved, effect or book; `what` names the other party."""
+
+    verdict: str
+    what: str
+
+
+class Rollbacks:
+    """Opens, moves and reads rollbacks."""
+
+    def __init__(self, connection: redis.Redis, scripts: Scripts, doorbell: Doorbell) -> None:
+        self._client = connection
+        self._scripts = scripts
+        self._doorbell = doorbell
+
+    def open(self, new: NewRollback, *, ring: bool = True) -> Opened:
+        """Open a rollback, or join the one the instance has. Without `ring` the caller begins it himself."""
+        ident = new_id("r")
+        fields = orjson.dumps(new.fields()).decode()
+
+        def build(pipe: Any) -> None:
+            self._scripts.queue(pipe, "open", ident, new.instance, " ".join(new.episodes), fields)
+            if ring:
+                self._doorbell.ring(pipe, ident, 1)
+
+        verdict, found, state, digest = self._scripts.transact(build)[0]
+        return Opened(found, verdict == "joined", state, digest)
+
+    def get(self, ident: str) -> Rollback | None:
+        """Read one record; None where nothing is known of it."""
+        with translated():
+            raw = self._client.hgetall(key("rollback", ident))
+        return Rollback.of(raw) if raw.get("state") else None
+
+    def list(
+        self, limit: int = 50, *, states: Iterable[str] | None = None, service: str | None = None
+    ) -> tuple[Rollback, ...]:
+        """Read the newest rollbacks, newest first."""
+        wanted = None if states is None else frozenset(states)
+        found: list[Rollback] = []
+        for rollback in self._newest(unfinished=wanted is not None and State.ENDED not in wanted):
+            if wanted is not None and rollback.state not in wanted:
+                continue
+            if service is not None and rollback.service != service:
+                continue
+            found.append(rollback)
+            if len(found) >= limit:
+                break
+        return tuple(found)
+
+    def _newest(self, *, unfinished: bool) -> Iterable[Rollback]:
+        with translated():
+            if unfinished:
+                ids = sorted(self._client.smembers(UNFINISHED), reverse=True)
+                yield from sorted(self._read(ids), key=lambda r: r.opened_ms, reverse=True)
+                return
+            for at in range(0, self._client.zcard(HISTORY), 100):
+                yield from self._read(self._client.zrevrange(HISTORY, at, at + 99))
+
+    def _read(self, ids: list[str]) -> list[Rollback]:
+        with self._client.pipeline(transaction=False) as pipe:
+            for ident in ids:
+                pipe.hgetall(key("rollback", ident))
+            return [Rollback.of(raw) for raw in pipe.execute() if raw.get("state")]
+
+    def cancel(self, ident: str, *, by: str, why: str) -> Rollback:
+        """End what has not changed anything yet, or what is held. Raises `MovedOn` when it is too late."""
+        rollback = self.get(ident)
+        if rollback is None:
+            raise MovedOn("")
+        detail = f"cancelled by {by}" + (f": {why}" if why else "")
+        changed = rollback.state is State.HELD and rollback.changed_ms is not None
+        self._move(
+            Hold(ident, rollback.instance, ""),
+            (State.PLANNED, State.WAITING, State.HELD),
+            State.ENDED,
+            {"outcome": End.CANCELLED, "reason": Reason.CANCELLED, "detail": detail},
+            changed=changed,
+        )
+        return self.get(ident) or rollback
+
+    def move(  # noqa: PLR0913 - the words of one move
+        self,
+        hold: Hold,
+        come_from: Iterable[State],
+        to: State,
+        fields: Mapping[str, str],
+        *,
+        look_again_s: float | None = None,
+        release: bool = False,
+        ring: bool = False,
+    ) -> None:
+        """Move a rollback on, under its lease; raises `LeaseLost` or `MovedOn` and has then changed nothing.
+
+        `look_again_s` is when `due` rings at the latest; `ring` also sounds a bell at once.
+        """
+        self._move(
+            hold, come_from, to, fields, look_again_s=look_again_s, release=release, bell=hold.id if ring else ""
+        )
+
+    def end(self, hold: Hold, fields: Mapping[str, str], *, changed: bool, effects: Iterable[str] = ()) -> None:
+        """End a rollback and clear its claim; one that changed nothing gives its reservation back."""
+        self._move(hold, tuple(State), State.ENDED, fields, release=True, changed=changed, effects=effects)
+
+    def _move(  # noqa: PLR0913 - the words of one move
+        self,
+        hold: Hold,
+        come_from: Iterable[State],
+        to: State,
+        fields: Mapping[str, str],
+        *,
+        look_again_s: float | None = None,
+        release: bool = False,
+        changed: bool = False,
+        effects: Iterable[str] = (),
+        bell: str = "",
+    ) -> None:
+        again = "" if look_again_s is None else str(round(look_again_s * 1000))
+        args = (
+            hold.id,
+            " ".join(come_from),
+            to,
+            hold.lease,
+            hold.token,
+            orjson.dumps(dict(fields)).decode(),
+            again,
+            "1" if release else "",
+            "1" if changed else "",
+            " ".join(effects),
+        )
+
+        def build(pipe: Any) -> None:
+            self._scripts.queue(pipe, "move", *args)
+            if bell:
+                self._doorbell.ring(pipe, bell, 0)
+
+        verdict, state = self._scripts.transact(build)[0] if bell else self._scripts.run("move", *args)
+        if verdict == "lost":
+            raise LeaseLost
+        if verdict == "moved":
+            raise MovedOn(state)
+
+    def commit(
+        self, hold: Hold, *, effect: str, book: str, from_release: str, fields: Mapping[str, str]
+    ) -> Committed:
+        """Make the last write before the first change; raises `LeaseLost`."""
+        text = orjson.dumps(dict(fields)).decode()
+        verdict, what = self._scripts.run(
+            "commit", hold.id, hold.lease, hold.token, effect, book, from_release, text
+        )
+        if verdict == "lost":
+            raise LeaseLost
+        return Committed(verdict, what)
+
+    def note(self, hold: Hold, head: str, entry: Mapping[str, object]) -> str:
+        """Add one entry to the journal and return the chain's new head; raises `LeaseLost`."""
+        text = orjson.dumps(dict(entry)).decode()
+        new_head = chained(head, text)
+        verdict = self._scripts.run("note", hold.id, hold.lease, hold.token, text, head, new_head)
+        if verdict != "ok":
+            raise LeaseLost
+        return new_head
+
+    def journal(self, ident: str) -> tuple[dict[str, Any], ...]:
+        """Read a rollback's journal, oldest entry first."""
+        with translated():
+            entries = self._client.lrange(key("journal", ident), 0, -1)
+        return tuple(orjson.loads(entry) for entry in entries)

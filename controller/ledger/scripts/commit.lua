@@ -1,0 +1,25 @@
+-- The last write before the first change: everything that may still say no is asked here, at once.
+-- ARGV: id, lease, token, effect, book version as read, from release, fields.
+-- Returns {'ok' | 'lost' | 'moved' | 'resolved' | 'effect' | 'book', what}.
+local id, instance, token, effect = ARGV[1], ARGV[2], ARGV[3], key('effect', ARGV[4])
+local record = key('rollback', id)
+if not holds(instance, token) then return {'lost', ''} end
+local state, ours = redis.call('HGET', record, 'state'), redis.call('HGET', record, 'effect')
+if state == 'acting' and ours == ARGV[4] then return {'ok', redis.call('HGET', BOOK, 'version')} end
+if state ~= 'planned' and state ~= 'waiting' then return {'moved', state or ''} end
+local episodes, open = words(redis.call('HGET', record, 'episodes')), 0
+for _, fingerprint in ipairs(episodes) do
+  if redis.call('HGET', key('episode', fingerprint), 'closed') == '' then open = open + 1 end
+end
+if #episodes > 0 and open == 0 then return {'resolved', ''} end
+local made = redis.call('GET', effect)
+if made and made ~= id then return {'effect', made} end
+if (redis.call('HGET', BOOK, 'version') or '0') ~= ARGV[5] then return {'book', ''} end
+
+redis.call('SET', effect, id, 'PX', EFFECT_KEPT)
+redis.call('ZADD', P .. 'starts', ms(now), id)
+redis.call('ZREMRANGEBYSCORE', P .. 'starts', '-inf', ms(now - EFFECT_KEPT))
+if ARGV[6] ~= '' then redis.call('HSET', key('left', instance), ARGV[6], ms(now)) end
+set_fields(record, ARGV[7])
+redis.call('HSET', record, 'state', 'acting', 'effect', ARGV[4], 'committed_at', ms(now))
+return {'ok', ms(redis.call('HINCRBY', BOOK, 'version', 1))}

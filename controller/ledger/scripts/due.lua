@@ -1,0 +1,16 @@
+-- The ids whose time has come, each moved on (5 s, doubling to 60 s) so that only one reconciler has it.
+-- ARGV: at most how many, the queue's list, the queue's job ids begin with. A bell still in the queue is not rung twice.
+-- Returns [[id, n of the bell to ring], …].
+local ring = {}
+for _, id in ipairs(redis.call('ZRANGEBYSCORE', DUE, '-inf', ms(now), 'LIMIT', 0, tonumber(ARGV[1]))) do
+  local bell = redis.call('HGET', BELLS, id) or ('0:' .. ms(DUE_FIRST))
+  local n, delay = string.match(bell, '^(%d+):(%d+)$')
+  n, delay = tonumber(n), tonumber(delay)
+  wake(id, now + delay)
+  if not redis.call('LPOS', ARGV[2], id .. '-' .. ms(n)) then
+    n = n + 1
+    ring[#ring + 1] = {id, n}
+  end
+  redis.call('HSET', BELLS, id, ms(n) .. ':' .. ms(math.min(delay * 2, DUE_MAX)))
+end
+return ring

@@ -1,0 +1,103 @@
+-- The episodes of one chunk of a notification. ARGV: 'peek' | 'record', notification id, items, meta.
+-- items: JSON [[fingerprint, 1 firing | 0 resolved, startsAt ms, [rule digest, …], labels, annotations], …]
+-- 'peek' writes nothing and tells whether 'record' would: a repeated body costs one round trip and no write.
+-- Returns {alerts to write, known, stragglers, closed, pairs to resolve}.
+local record = ARGV[1] == 'record'
+local id = ARGV[2]
+local items = cjson.decode(ARGV[3])
+local writes, known, stragglers, closings, pairs_new = 0, 0, 0, 0, 0
+
+-- How a firing alert stands to what is remembered of its fingerprint.
+local function judge(first, heard, closed, starts)
+  if not first then return 'new' end
+  if closed == '' then
+    if starts <= heard + GAP then return 'same' end
+    return 'new'                        -- the old episode ended unheard
+  end
+  if starts >= tonumber(closed) then return 'new' end
+  if now - tonumber(closed) <= STRAGGLER then return 'straggler' end
+  return 'reopened'
+end
+
+local function undecided(k, digests)
+  local missing = {}
+  for _, digest in ipairs(digests) do
+    if redis.call('HEXISTS', k, 'rule:' .. digest) == 0 then missing[#missing + 1] = digest end
+  end
+  return missing
+end
+
+local function ask(k, fingerprint, digests)
+  for _, digest in ipairs(digests) do
+    redis.call('HSET', k, 'rule:' .. digest, '')
+    redis.call('HSET', key('notification', id), fingerprint .. ' ' .. digest, '')
+  end
+  pairs_new = pairs_new + #digests
+end
+
+local function firing(k, item, e)
+  local first, heard, closed = tonumber(e[1] or nil), tonumber(e[2] or nil), e[3]
+  local fingerprint, starts, digests = item[1], item[3], item[4]
+  local verdict = judge(first, heard, closed, starts)
+  if verdict == 'straggler' then
+    stragglers = stragglers + 1
+    return
+  end
+  if verdict == 'new' and #digests == 0 then     -- no rule: nothing to remember
+    known = known + 1
+    return
+  end
+  local missing = digests
+  if verdict == 'same' then
+    missing = undecided(k, digests)
+    if #missing == 0 and starts >= first and now - heard < HEARD_EVERY then
+      known = known + 1
+      return
+    end
+  end
+  writes = writes + 1
+  if not record then return end
+  if verdict == 'new' or verdict == 'reopened' then
+    local since = starts
+    if verdict == 'reopened' then since = math.min(first, starts) end
+    redis.call('DEL', k)
+    redis.call('HSET', k, 'first', ms(since), 'closed', '', 'labels', item[5], 'annotations', item[6],
+      'opened', ms(now), 'opened_as', verdict)
+  else
+    redis.call('HSET', k, 'first', ms(math.min(first, starts)))
+  end
+  redis.call('HSET', k, 'heard', ms(now))
+  redis.call('PEXPIRE', k, EPISODE_KEPT)
+  ask(k, fingerprint, missing)
+end
+
+local function resolved(k, item, e)
+  if e[3] and e[3] ~= '' then
+    known = known + 1
+    return
+  end
+  writes = writes + 1
+  if not record then return end
+  if not e[1] then                       -- resolved before it was heard firing: remembered for stragglers
+    redis.call('HSET', k, 'first', ms(item[3]), 'heard', ms(now), 'closed', ms(now))
+    redis.call('PEXPIRE', k, ms(86400000))
+    return
+  end
+  closings = closings + 1
+  redis.call('HSET', k, 'closed', ms(now))
+  for _, rollback in ipairs(words(redis.call('HGET', k, 'rollbacks') or '')) do
+    if redis.call('ZSCORE', DUE, rollback) then wake(rollback, now) end
+  end
+end
+
+for _, item in ipairs(items) do
+  local k = key('episode', item[1])
+  local e = redis.call('HMGET', k, 'first', 'heard', 'closed')
+  if item[2] == 1 then firing(k, item, e) else resolved(k, item, e) end
+end
+
+if pairs_new > 0 then
+  redis.call('HSET', key('notification', id), '#meta', ARGV[4], '#at', ms(now))
+  first_bell(id)
+end
+return {writes, known, stragglers, closings, pairs_new}

@@ -1,0 +1,43 @@
+-- The lease on an instance or a notification, with all a worker needs to begin. ARGV: lease, id, holder, kind.
+-- holder is '<job>:<nonce>': if the lease is ours by it, the reply to our first try was lost.
+-- Returns {'busy', token} | {'gone'} | {'taken', token, fence, now, record, journal, episodes, book, left}.
+local lease, id, holder, kind = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
+local record = key(kind, id)
+if redis.call('EXISTS', record) == 0 or redis.call('HGET', record, 'state') == 'ended' then
+  quiet(id)
+  return {'gone'}
+end
+local k = key('lease', lease)
+local token = redis.call('GET', k)
+if token and string.sub(token, 1, #holder + 1) ~= holder .. ':' then return {'busy', token} end
+if not token then
+  local last = tonumber(redis.call('GET', key('fence', lease)) or '0')
+  local fence = ms(math.max(last + 1, now))
+  token = holder .. ':' .. fence
+  redis.call('SET', key('fence', lease), fence)
+  redis.call('SET', k, token, 'PX', LEASE_TTL)
+end
+wake(id, now + LEASE_TTL + 250)          -- the holder's death rings
+redis.call('HSET', BELLS, id, string.match(redis.call('HGET', BELLS, id) or '1:', '^%d+') .. ':' .. ms(DUE_FIRST))
+
+local episodes = {}
+local function add_episode(fingerprint)
+  episodes[#episodes + 1] = {fingerprint, redis.call('HGETALL', key('episode', fingerprint))}
+end
+local fields = redis.call('HGETALL', record)
+local left = {}
+if kind == 'notification' then
+  local seen = {}
+  for i = 1, #fields, 2 do
+    local fingerprint = string.match(fields[i], '^(%S+) ')
+    if fingerprint and not seen[fingerprint] then
+      seen[fingerprint] = true
+      add_episode(fingerprint)
+    end
+  end
+else
+  for _, fingerprint in ipairs(words(redis.call('HGET', record, 'episodes'))) do add_episode(fingerprint) end
+  left = redis.call('HGETALL', key('left', lease))
+end
+return {'taken', token, string.match(token, '(%d+)$'), ms(now), fields,
+  redis.call('LRANGE', key('journal', id), 0, -1), episodes, redis.call('HGET', BOOK, 'version') or '0', left}
