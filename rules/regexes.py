@@ -1,7 +1,7 @@
 r"""Go's regular expressions, as Alertmanager uses them, carried out by RE2.
 
-Python's `re` differs (`$` before a last line break, lookahead, `\pL`) and can be made to hang; RE2 takes time in
-proportion to the text. Go's syntax and RE2's are siblings; the few differences are settled here.
+Python's `re` differs (`$` before a last line break, lookahead, `\pL`) and can be made to hang; RE2 takes time
+in proportion to the text. Where Go's syntax and RE2's differ, `rules.regex_dialect` translates.
 """
 
 from __future__ import annotations
@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 import re2
 
+from rules.regex_dialect import RegexError, to_re2
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+__all__ = ["RegexError", "compile_anchored"]
+
 _USUAL_MEMORY = 8 << 20
 _MOST_MEMORY = 256 << 20
-
-
-class RegexError(ValueError):
-    """Go would not compile this regular expression."""
 
 
 def compile_anchored(value: str) -> Callable[[str], bool]:
@@ -26,7 +26,7 @@ def compile_anchored(value: str) -> Callable[[str], bool]:
 
     So `a)|(?:b` compiles, and means "starts with a, or ends with b".
     """
-    search = _compile(f"^(?:{value})$".encode()).search
+    search = _compile(to_re2(f"^(?:{value})$").encode()).search
 
     def test(text: str) -> bool:
         return search(text.encode("utf-8", "surrogatepass")) is not None
