@@ -1,8 +1,9 @@
 r"""From Go's regular expressions to RE2's: the few places where one accepts what the other does not.
 
-Go refuses `\C`, group names beyond ASCII, and repetition counts that RE2 would read as plain text. Go reads names
-of Unicode classes in any case, and long ones (`\p{letter}`); RE2 wants `\p{L}`. Not translated, but refused: a
-script's four-letter code (`\p{Grek}`), and an open-ended complement inside brackets (`[\P{LC}x]`).
+Go refuses `\C`, group names beyond ASCII, and repetition counts that RE2 would read as plain text.
+Go reads names of Unicode classes in any case, and long ones (`\p{letter}`); RE2 wants `\p{L}`.
+Not translated, but refused: a script's four-letter code (`\p{Grek}`), and a complement without an end of its
+own inside brackets (`[\P{LC}x]`).
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ class RegexError(ValueError):
 
 
 def to_re2(pattern: str) -> str:
-    """Return what RE2 must be given to mean what Go means; raise `RegexError` where only RE2 would take it."""
+    """Return what RE2 must be given to mean what Go means; raise `RegexError` for what only RE2 takes."""
     out: list[str] = []
     at = 0
     while found := _PIECE.match(pattern, at):
@@ -95,6 +96,8 @@ def _unicode_class(found: re.Match[str], *, brackets: bool) -> str:
 
 def _named(name: str, key: str) -> str:
     """Give categories their short name and scripts their capitals (`old_italic` is `Old_Italic`)."""
+    if not name.isascii():
+        raise RegexError(f"{name} is not the name of a Unicode class: use one like L, Nd or Greek")
     if len(key) <= 2:
         return key.capitalize()
     return name if name[:1].isupper() else "_".join(word.capitalize() for word in re.split("[-_ ]", name))
