@@ -52,7 +52,7 @@ def _hint(text: str) -> str:
     if bare.startswith("-"):
         return f"it cannot be negative; {wanted}"
     seconds = _lenient(bare)
-    return wanted if seconds is None else f"write {_written(seconds)} ({wanted.removeprefix('write ')})"
+    return wanted if seconds is None else f"write {write_duration(seconds)} ({wanted.removeprefix('write ')})"
 
 
 def _lenient(text: str) -> float | None:
@@ -68,9 +68,10 @@ def _lenient(text: str) -> float | None:
     return seconds if at == len(text) and 0 < seconds < _LONGEST_S else None
 
 
-def _written(seconds: float) -> str:
+def write_duration(seconds: float) -> str:
+    """Return the text that `parse_duration` reads as these seconds, to the millisecond."""
     rest, out = round(seconds * 1000), ""
     for unit in ("d", "h", "m", "s", "ms"):
         count, rest = divmod(rest, round(_SECONDS[unit] * 1000))
         out += f"{count}{unit}" if count else ""
-    return out
+    return out or "0s"

@@ -1,0 +1,135 @@
+"""What the inventory holds: services, the hosts they run on, and how each is restarted and judged healthy."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from fnmatch import fnmatchcase
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from rules.regexes import compile_anchored
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+RELEASE_PATTERN = "[A-Za-z0-9][A-Za-z0-9._+-]*"
+"""What a release is called where the service does not say otherwise."""
+
+_LONGEST_NAME = 255
+
+
+class Order(StrEnum):
+    """How releases are sorted from old to new."""
+
+    AUTO = "auto"
+    VERSION = "version"
+    TIME = "time"
+
+
+class RestartKind(StrEnum):
+    """What makes a service run the release its link points to."""
+
+    SYSTEMD = "systemd"
+    RELOAD = "reload"
+    SIGNAL = "signal"
+    MARKER = "marker"
+    COMMAND = "command"
+
+
+@dataclass(frozen=True, slots=True)
+class Ssh:
+    """How hosts are reached. Only keys in `known_hosts` are trusted."""
+
+    user: str
+    key_file: str
+    known_hosts: str
+    port: int = 22
+
+
+@dataclass(frozen=True, slots=True)
+class Restart:
+    """How a service is restarted. `unit` is for systemd, reload and signal; `path` a marker or pid file."""
+
+    kind: RestartKind
+    unit: str | None = None
+    signal: str | None = None
+    path: str | None = None
+    argv: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """How an instance leaves the rotation before a restart, and comes back after it is healthy."""
+
+    drain: tuple[str, ...]
+    undrain: tuple[str, ...] | None = None
+    within_s: float = 900.0
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """When an instance is healthy: its `url` answers, or its unit stays active for `for_s`."""
+
+    url: str | None = None
+    systemd: bool = False
+    for_s: float = 10.0
+    within_s: float = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """One machine that runs a service."""
+
+    name: str
+    address: str
+    labels: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    instance: str | None = None
+    port: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """What is released together, in the same way, on every one of its hosts."""
+
+    name: str
+    releases: str
+    current: str
+    restart: Restart
+    hosts: tuple[Host, ...]
+    pattern: str | None = None
+    whitelist: tuple[str, ...] | None = None
+    executable: str | None = None
+    complete: str | None = None
+    order: Order = Order.AUTO
+    stop: Stop | None = None
+    health: Health | None = None
+    version_url: str | None = None
+
+    def admits(self, name: str) -> bool:
+        """Tell whether a name may be a release of this service: safe in any path, and like its pattern."""
+        return is_safe_name(name) and compile_anchored(self.pattern or RELEASE_PATTERN)(name)
+
+    def whitelisted(self, name: str) -> bool:
+        """Tell whether a release may be chosen. Without a whitelist each may, with an empty one none may."""
+        return self.whitelist is None or any(fnmatchcase(name, glob) for glob in self.whitelist)
+
+
+@dataclass(frozen=True, slots=True)
+class Inventory:
+    """Every service on hosts that may be rolled back, and the one way in which they are reached."""
+
+    services: Mapping[str, Service]
+    ssh: Ssh | None = None
+    local: bool = False
+    name: str = "default"
+
+
+def is_safe_name(name: str) -> bool:
+    """Tell whether a name is one plain path element that no command could take for an option."""
+    return (
+        0 < len(name.encode("utf-8", "surrogatepass")) <= _LONGEST_NAME
+        and name[0] not in "-."
+        and "/" not in name
+        and name.isprintable()
+    )
