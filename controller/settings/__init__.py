@@ -1,0 +1,20 @@
+"""What a process is told before it starts: settings, the numbers that must agree, rules and inventory."""
+
+from __future__ import annotations
+
+from controller.settings.loading import SettingsError, load_settings
+from controller.settings.numbers import Numbers
+from controller.settings.settings import Auth, BasicLogin, Log, Redis, Role, Settings, Token
+
+__all__ = [
+    "Auth",
+    "BasicLogin",
+    "Log",
+    "Numbers",
+    "Redis",
+    "Role",
+    "Settings",
+    "SettingsError",
+    "Token",
+    "load_settings",
+]

@@ -1,0 +1,156 @@
+"""The rules and the inventory that a process goes by, re-read when their files change.
+
+A file with errors never takes rules away: the process keeps what it had, and says what is wrong at its place.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import structlog
+
+from rules.inventory import Inventory, parse_inventory
+from rules.rulefile import FileError, RuleFileErrors, RuleSet, combine, parse_rules
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+    from controller.settings.settings import Settings
+
+log = structlog.get_logger(__name__)
+
+Signature = tuple[tuple[str, int, int, int], ...]
+"""What tells that a file changed: path, mtime, size and inode (which a ConfigMap's swapped link changes)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """Rules and inventory that were read together; a caller that needs both takes them from one reading."""
+
+    rules: RuleSet
+    inventory: Inventory
+    loaded_at: float
+
+
+class House:
+    """The rules and the inventory in force. Safe in several threads: a refresh swaps one reference."""
+
+    def __init__(self, rules: Iterable[Path], inventory: Path) -> None:
+        self._sources = (tuple(rules), inventory)
+        self._lock = threading.Lock()
+        self._signature = _signature(*self._sources)
+        self._reading = _read(*self._sources)
+        self._errors: tuple[FileError, ...] = ()
+
+    @classmethod
+    def load(cls, settings: Settings) -> House:
+        """Read what the settings name; raises `RuleFileErrors` with every error of every file."""
+        return cls(settings.rules, settings.inventory)
+
+    @property
+    def reading(self) -> Reading:
+        """Rules and inventory that belong together."""
+        return self._reading
+
+    @property
+    def rules(self) -> RuleSet:
+        """The rules in force."""
+        return self._reading.rules
+
+    @property
+    def inventory(self) -> Inventory:
+        """The inventory in force."""
+        return self._reading.inventory
+
+    @property
+    def loaded_at(self) -> float:
+        """When what is in force was read, in seconds since the epoch."""
+        return self._reading.loaded_at
+
+    @property
+    def errors(self) -> tuple[FileError, ...]:
+        """What is wrong with the files as they are now; empty when they are what is in force."""
+        return self._errors
+
+    @property
+    def digests(self) -> frozenset[str]:
+        """The digests of the rules in force."""
+        return frozenset(rule.digest for rule in self.rules.rules)
+
+    def refresh(self) -> bool:
+        """Read the files again if any of them changed; true when other rules or hosts are in force now."""
+        with self._lock:
+            signature = _signature(*self._sources)
+            if signature == self._signature:
+                return False
+            self._signature = signature
+            try:
+                reading = _read(*self._sources)
+            except RuleFileErrors as error:
+                self._keep_what_we_had(error)
+                return False
+            self._errors, self._reading = (), reading
+            log.info("rules.loaded", rules=len(reading.rules.rules), services=len(reading.inventory.services))
+            return True
+
+    def _keep_what_we_had(self, error: RuleFileErrors) -> None:
+        self._errors = error.errors
+        for problem in error.errors:
+            log.error("rules.not_loaded", problem=str(problem), kept="the rules and hosts read before")
+
+
+def rule_files(sources: Iterable[Path]) -> tuple[Path, ...]:
+    """Name the files behind `sources`: a file is itself, a directory its `*.yaml` in order of their names."""
+    return tuple(_files(sources))
+
+
+def _files(sources: Iterable[Path]) -> Iterator[Path]:
+    for source in sources:
+        if source.is_dir():
+            yield from sorted(path for path in source.glob("*.yaml") if not path.name.startswith("."))
+        else:
+            yield source
+
+
+def _signature(rules: tuple[Path, ...], inventory: Path) -> Signature:
+    return tuple(_stat(path) for path in (*rule_files(rules), inventory))
+
+
+def _stat(path: Path) -> tuple[str, int, int, int]:
+    try:
+        found = path.stat()
+    except OSError:
+        return str(path), 0, 0, 0
+    return str(path), found.st_mtime_ns, found.st_size, found.st_ino
+
+
+def _read(rules: tuple[Path, ...], inventory: Path) -> Reading:
+    """Read everything and collect every error before giving up."""
+    errors: list[FileError] = []
+    sets: list[RuleSet] = []
+    for path in rule_files(rules):
+        try:
+            sets.append(parse_rules(_text(path), str(path)))
+        except RuleFileErrors as error:
+            errors.extend(error.errors)
+    hosts = None
+    try:
+        hosts = parse_inventory(_text(inventory), str(inventory))
+    except RuleFileErrors as error:
+        errors.extend(error.errors)
+    if errors or hosts is None:
+        raise RuleFileErrors(tuple(errors))
+    return Reading(combine(sets), hosts, time.time())
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise RuleFileErrors((FileError(str(path), 1, 1, f"cannot be read: {error.strerror}"),)) from error
+    except UnicodeDecodeError as error:
+        raise RuleFileErrors((FileError(str(path), 1, 1, "is not UTF-8 text"),)) from error

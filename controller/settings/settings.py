@@ -1,0 +1,174 @@
+"""The settings as a model: what may be said in the settings file and in `ROLLBACK_*` variables.
+
+A variable wins over the file; `__` goes one level down (`ROLLBACK_REDIS__URL`). Secrets are no values here:
+the settings name the file that holds one, and whoever needs it reads it as a `SecretStr`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, BeforeValidator, ByteSize, ConfigDict, Field, SecretStr, field_validator
+from pydantic_settings import (
+    BaseSettings,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
+
+from controller.settings.numbers import Numbers
+from controller.settings.secrets import read_secret
+
+
+class Role(StrEnum):
+    """What the bearer of a token may do."""
+
+    ALERTS = "alerts"
+    """Post notifications, and nothing else: Alertmanager's."""
+    READ = "read"
+    """See rollbacks, decisions, plans and the state."""
+    OPERATE = "operate"
+    """Start and cancel rollbacks; includes `read`."""
+    APPROVE = "approve"
+    """Answer what a rule asks."""
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Redis(_Section):
+    """The one Redis or Valkey that holds the ledger and the queue."""
+
+    url: str = "redis://127.0.0.1:6379/0"
+    username: str | None = None
+    password_file: Path | None = None
+
+    @field_validator("url")
+    @classmethod
+    def _known_scheme(cls, url: str) -> str:
+        if urlsplit(url).scheme not in {"redis", "rediss", "unix"}:
+            raise ValueError("must begin with redis://, rediss:// or unix://")
+        return url
+
+    def password(self) -> SecretStr | None:
+        """Read the password from its file; None when none is named."""
+        return None if self.password_file is None else read_secret(self.password_file)
+
+
+class Token(_Section):
+    """A bearer token with a name that the audit shows; the token itself is the content of `file`."""
+
+    name: Annotated[str, Field(min_length=1, max_length=64)]
+    roles: frozenset[Role] = Field(min_length=1)
+    file: Path
+
+    def read(self) -> SecretStr:
+        """Read the token; surrounding white space is not part of it."""
+        return read_secret(self.file)
+
+
+class BasicLogin(_Section):
+    """A user name and password for the receiver, for senders that cannot send a bearer token."""
+
+    name: Annotated[str, Field(min_length=1, max_length=64)]
+    username: Annotated[str, Field(min_length=1)]
+    password_file: Path
+    roles: frozenset[Role] = frozenset({Role.ALERTS})
+
+    def read(self) -> SecretStr:
+        """Read the password; surrounding white space is not part of it."""
+        return read_secret(self.password_file)
+
+
+class Auth(_Section):
+    """Who may speak to the server. Several tokens of one name are fine: that is how one is rotated."""
+
+    enabled: bool = True
+    tokens: tuple[Token, ...] = ()
+    basic: tuple[BasicLogin, ...] = ()
+
+
+class Log(_Section):
+    """How the processes log, always to standard error."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    format: Literal["json", "console"] = "json"
+
+
+def _listed(value: object) -> object:
+    """Take one path, a list, or (in a variable) paths separated as in PATH."""
+    if not isinstance(value, str):
+        return value
+    return json.loads(value) if value.startswith("[") else [part for part in value.split(os.pathsep) if part]
+
+
+Paths = Annotated[tuple[Path, ...], NoDecode, BeforeValidator(_listed)]
+
+
+class Settings(BaseSettings):
+    """Everything a process is told; immutable. Made by `load_settings`, or directly in tests."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="ROLLBACK_", env_nested_delimiter="__", frozen=True, extra="forbid", validate_default=True
+    )
+
+    rules: Paths = (Path("rules.yaml"),)
+    """Rule files, or directories whose `*.yaml` are read in order of their names."""
+    inventory: Path = Path("inventory.yaml")
+    redis: Redis = Redis()
+    listen: str = "127.0.0.1:8095"
+    """Address and port the server listens on; IPv6 in brackets."""
+    url: str | None = None
+    """Where the command line finds the server; by default what `listen` says."""
+    token_file: Path | None = None
+    """Where the command line finds its personal token."""
+    auth: Auth = Auth()
+    body_max: ByteSize = ByteSize(16 * 2**20)
+    """The largest notification that is read, in bytes or like `16MiB`."""
+    workers: Annotated[int, Field(ge=1, le=256)] = 2
+    """Worker processes of one `rollbackctl worker`."""
+    data_dir: Path = Path("data")
+    """Where `rollbackctl up` keeps its embedded Valkey."""
+    log: Log = Log()
+    numbers: Numbers = Numbers()
+
+    @field_validator("listen")
+    @classmethod
+    def _address_and_port(cls, listen: str) -> str:
+        host, colon, port = listen.rpartition(":")
+        if not (host and colon and port.isascii() and port.isdigit() and int(port) < 65_536):
+            raise ValueError("must be ADDRESS:PORT, as in 127.0.0.1:8095 or [::1]:8095")
+        return listen
+
+    @property
+    def bind(self) -> tuple[str, int]:
+        """`listen` as address and port, without brackets."""
+        host, _, port = self.listen.rpartition(":")
+        return host.strip("[]"), int(port)
+
+    @property
+    def server_url(self) -> str:
+        """Where a client on this machine finds the server."""
+        if self.url:
+            return self.url.rstrip("/")
+        host, port = self.bind
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - a wildcard is no address
+        return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+    @classmethod
+    def settings_customise_sources(  # noqa: D102 - pydantic-settings' hook
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        del settings_cls, dotenv_settings, file_secret_settings
+        return env_settings, init_settings  # the variable wins over the file
