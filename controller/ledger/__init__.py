@@ -6,7 +6,7 @@ The protocol is described in docs/reference/protocol.md.
 from controller.ledger.connection import LedgerUnavailable
 from controller.ledger.hearing import Answer, Heard, HeardAlert
 from controller.ledger.leases import Busy, Gone, Taken
-from controller.ledger.ledger import Ledger, connect
+from controller.ledger.ledger import Ledger, connect, queue_client
 from controller.ledger.records import Counts, End, Episode, NewRollback, Opened, Rollback, State
 from controller.ledger.rollbacks import Hold, LeaseLost, MovedOn
 
@@ -30,4 +30,5 @@ __all__ = [
     "State",
     "Taken",
     "connect",
+    "queue_client",
 ]

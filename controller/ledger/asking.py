@@ -10,9 +10,8 @@ from collections.abc import Mapping
 from typing import Any
 
 import orjson
-import redis
 
-from controller.ledger.connection import Scripts, translated
+from controller.ledger.connection import Client, Scripts, translated
 from controller.ledger.doorbell import Doorbell
 from controller.ledger.ids import new_id
 from controller.ledger.keys import key
@@ -23,7 +22,7 @@ _LIVES_S = 60
 class Asking:
     """Asks and answers."""
 
-    def __init__(self, connection: redis.Redis, scripts: Scripts, doorbell: Doorbell) -> None:
+    def __init__(self, connection: Client, scripts: Scripts, doorbell: Doorbell) -> None:
         self._client = connection
         self._scripts = scripts
         self._doorbell = doorbell

@@ -31,6 +31,9 @@ from controller.settings.settings import Redis as RedisSettings
 from rules.decisions import Reason
 from rules.errors import Transient
 
+Client = Any
+"""A `redis.Redis` that decodes: its own annotations cannot say so and make every answer a union."""
+
 Argument = str | bytes | int | float
 
 NAMES = (
@@ -77,7 +80,9 @@ def translated() -> Iterator[None]:
         raise LedgerUnavailable(f"Redis does not take writes: {e}. Free memory or disk.") from e
 
 
-def client(settings: RedisSettings, *, connect_s: float, read_s: float, retries: int) -> redis.Redis:
+def client(
+    settings: RedisSettings, *, connect_s: float, read_s: float, retries: int, decode: bool = True
+) -> redis.Redis:
     """Build a client; nothing is connected yet, so it may be built before a fork.
 
     Only a refused or broken connection is tried again: a call that timed out has used its time up.
@@ -90,7 +95,7 @@ def client(settings: RedisSettings, *, connect_s: float, read_s: float, retries:
         socket_connect_timeout=connect_s,
         socket_timeout=read_s,
         retry=Retry(NoBackoff(), retries, supported_errors=(RedisConnectionError,)),
-        decode_responses=True,
+        decode_responses=decode,
         driver_info=None,
     )
 
@@ -101,7 +106,7 @@ class Scripts:
     Each is idempotent for its caller: what was done although the reply was lost is recognised when asked again.
     """
 
-    def __init__(self, connection: redis.Redis, numbers: Numbers) -> None:
+    def __init__(self, connection: Client, numbers: Numbers) -> None:
         head = prelude(numbers)
         folder = resources.files("controller.ledger") / "scripts"
         shared = (folder / "prelude.lua").read_text()

@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import orjson
-import redis
 
-from controller.ledger.connection import Scripts, translated
+from controller.ledger.connection import Client, Scripts, translated
 from controller.ledger.keys import DECISIONS
 from controller.ledger.records import DecisionSeen, iso
 from rules.decisions import Decision
@@ -38,7 +37,7 @@ class Decided:
 class Decisions:
     """Writes and reads decisions."""
 
-    def __init__(self, connection: redis.Redis, scripts: Scripts) -> None:
+    def __init__(self, connection: Client, scripts: Scripts) -> None:
         self._client = connection
         self._scripts = scripts
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import redis
 from rq import Queue
 from rq.job import Job
 from rq.serializers import JSONSerializer
 
+from controller.ledger.connection import Client
 from controller.ledger.keys import QUEUE
 from controller.settings.numbers import Numbers
 
@@ -23,7 +23,7 @@ FUNCTION = "workers.jobs.run"
 class Doorbell:
     """Rings for an id."""
 
-    def __init__(self, connection: redis.Redis, numbers: Numbers) -> None:
+    def __init__(self, connection: Client, numbers: Numbers) -> None:
         self._connection = connection
         self._timeout = round(numbers.job_timeout_s)
         self._queue = Queue(QUEUE, connection=connection, serializer=JSONSerializer)

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import redis
-
-from controller.ledger.connection import translated
+from controller.ledger.connection import Client, translated
 from controller.ledger.keys import WORKERS
 
 _OLDEST = (6, 2)
@@ -16,7 +14,7 @@ _WORKER_SILENT_S = 30
 class Health:
     """Looks at Redis and at who works on it."""
 
-    def __init__(self, connection: redis.Redis) -> None:
+    def __init__(self, connection: Client) -> None:
         self._client = connection
 
     def ping(self) -> None:
@@ -30,7 +28,7 @@ class Health:
             info = self._client.info("all")
             seconds = int(self._client.time()[0])
             heard = {name: int(at) for name, at in self._client.hgetall(WORKERS).items()}
-        return tuple((*_about(info), *_about_workers(heard, seconds)))
+        return (*_about(info), *_about_workers(heard, seconds))
 
     def worker_heard(self, name: str) -> None:
         """Note that the reconciler of one worker machine is alive."""

@@ -35,13 +35,14 @@ class HeardAlert:
 class Heard:
     """One notification, in the order of its body, prepared: the same body is always the same value.
 
-    `chunks` is what the script takes, encoded once; build it with `Heard.of`.
+    `chunks` is what the script takes, encoded once: without the labels for the look, with them for the record.
+    Build it with `Heard.of`.
     """
 
     items: tuple[HeardAlert, ...]
     truncated: int
     receiver: str
-    chunks: tuple[bytes, ...]
+    chunks: tuple[tuple[bytes, bytes], ...]
 
     @classmethod
     def of(cls, items: Sequence[HeardAlert], *, truncated: int = 0, receiver: str = "") -> Heard:
@@ -50,7 +51,10 @@ class Heard:
             (i.fingerprint, int(i.firing), i.starts_at_ms, i.rule_digests, i.labels_json, i.annotations_json)
             for i in items
         ]
-        chunks = tuple(orjson.dumps(rows[at : at + CHUNK]) for at in range(0, len(rows), CHUNK))
+        chunks = tuple(
+            (orjson.dumps([row[:4] for row in chunk]), orjson.dumps(chunk))
+            for chunk in (rows[at : at + CHUNK] for at in range(0, len(rows), CHUNK))
+        )
         return cls(tuple(items), truncated, receiver, chunks)
 
 
@@ -83,10 +87,10 @@ class Hearing:
         """
         meta = orjson.dumps({"truncated": heard.truncated, "receiver": heard.receiver}).decode()
         total = [0, 0, 0, 0, 0]
-        for chunk in heard.chunks:
-            row = self._scripts.run("hear", "peek", "", chunk, meta)
+        for look, whole in heard.chunks:
+            row = self._scripts.run("hear", "peek", "", look, meta)
             if row[0]:
-                row = self._record(chunk, meta)
+                row = self._record(whole, meta)
             total = [a + int(b) for a, b in zip(total, row, strict=True)]
         return Answer(*total)
 

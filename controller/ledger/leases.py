@@ -47,14 +47,18 @@ class Leases:
     def __init__(self, scripts: Scripts) -> None:
         self._scripts = scripts
 
-    def take(self, lease: str, ident: str, *, holder: str, kind: str) -> Taken | Busy | Gone:
-        """Take the lease for `ident` (`kind` "rollback" or "notification") as `holder`, "<job>:<nonce>"."""
-        answer = self._scripts.run("take", lease, ident, holder, kind)
+    def take(self, ident: str, *, holder: str, kind: str) -> Taken | Busy | Gone:
+        """Take the lease for `ident` (`kind` "rollback" or "notification") as `holder`, "<job>:<nonce>".
+
+        A rollback's lease is its instance's; a notification's is its own. Where nothing is left to do for
+        the id, it is also taken off `due`.
+        """
+        answer = self._scripts.run("take", ident, holder, kind)
         if answer[0] == "gone":
             return Gone()
         if answer[0] == "busy":
             return Busy(answer[1])
-        _, token, fence, now, record, journal, episodes, book, left = answer
+        _, lease, token, fence, now, record, journal, episodes, book, left = answer
         return Taken(
             lease=lease,
             id=ident,

@@ -8,7 +8,7 @@ import redis
 
 from controller.ledger.asking import Asking
 from controller.ledger.bells import Bells
-from controller.ledger.connection import Scripts, client, pairs, translated
+from controller.ledger.connection import Client, Scripts, client, pairs, translated
 from controller.ledger.decisions import Decisions
 from controller.ledger.doorbell import Doorbell
 from controller.ledger.health import Health
@@ -26,7 +26,7 @@ Role = Literal["web", "worker", "lease"]
 class Ledger:
     """What one process uses to remember. Its parts share one client; it may be built before a fork."""
 
-    def __init__(self, connection: redis.Redis, numbers: Numbers) -> None:
+    def __init__(self, connection: Client, numbers: Numbers) -> None:
         self._client = connection
         self._scripts = Scripts(connection, numbers)
         doorbell = Doorbell(connection, numbers)
@@ -70,3 +70,9 @@ def connect(settings: RedisSettings, numbers: Numbers, role: Role) -> Ledger:
     }
     connect_s, read_s, retries = limits[role]
     return Ledger(client(settings, connect_s=connect_s, read_s=read_s, retries=retries), numbers)
+
+
+def queue_client(settings: RedisSettings, numbers: Numbers) -> redis.Redis:
+    """Build the client that RQ's worker waits on; RQ needs bytes and sets its own limit for blocking reads."""
+    call_s = numbers.call_timeout_s
+    return client(settings, connect_s=call_s, read_s=call_s, retries=2, decode=False)

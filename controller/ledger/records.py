@@ -102,7 +102,12 @@ class Episode:
             starts_at_ms=first,
         )
         return cls(
-            fingerprint, closed == "", first, int(raw.get("heard") or 0), int(closed) if closed else None, alert
+            fingerprint,
+            closed == "",
+            first,
+            int(raw.get("heard") or 0),
+            int(closed) if closed else None,
+            alert,
         )
 
 
@@ -140,7 +145,19 @@ class Rollback:
     @classmethod
     def of(cls, raw: Mapping[str, str]) -> Rollback:
         """Read a record."""
-        texts = "id instance service host rule rule_digest by why reason detail outcome".split()
+        texts = [
+            "id",
+            "instance",
+            "service",
+            "host",
+            "rule",
+            "rule_digest",
+            "by",
+            "why",
+            "reason",
+            "detail",
+            "outcome",
+        ]
         texts += ["arrival", "effect", "plan", "way_back", "journal_head"]
         return cls(
             **{name: raw.get(name, "") for name in texts},
@@ -172,7 +189,7 @@ class Rollback:
         }
 
 
-_SHOWN = "id instance service host rule by why reason detail outcome attempts".split()
+_SHOWN = ["id", "instance", "service", "host", "rule", "by", "why", "reason", "detail", "outcome", "attempts"]
 
 
 def _ms(raw: Mapping[str, str], name: str) -> int | None:

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import orjson
-import redis
 
-from controller.ledger.connection import Scripts, translated
+from controller.ledger.connection import Client, Scripts, translated
 from controller.ledger.doorbell import Doorbell
 from controller.ledger.ids import chained, new_id
 from controller.ledger.keys import HISTORY, UNFINISHED, key
 from controller.ledger.records import End, NewRollback, Opened, Rollback, State
 from rules.decisions import Reason
 from rules.errors import Permanent
+
+_ALIVE = tuple(state for state in State if state is not State.ENDED)
 
 
 class LeaseLost(Permanent):
@@ -53,7 +54,7 @@ class Committed:
 class Rollbacks:
     """Opens, moves and reads rollbacks."""
 
-    def __init__(self, connection: redis.Redis, scripts: Scripts, doorbell: Doorbell) -> None:
+    def __init__(self, connection: Client, scripts: Scripts, doorbell: Doorbell) -> None:
         self._client = connection
         self._scripts = scripts
         self._doorbell = doorbell
@@ -82,7 +83,7 @@ class Rollbacks:
     ) -> tuple[Rollback, ...]:
         """Read the newest rollbacks, newest first."""
         wanted = None if states is None else frozenset(states)
-        found: list[Rollback] = []
+        found = []
         for rollback in self._newest(unfinished=wanted is not None and State.ENDED not in wanted):
             if wanted is not None and rollback.state not in wanted:
                 continue
@@ -102,7 +103,7 @@ class Rollbacks:
             for at in range(0, self._client.zcard(HISTORY), 100):
                 yield from self._read(self._client.zrevrange(HISTORY, at, at + 99))
 
-    def _read(self, ids: list[str]) -> list[Rollback]:
+    def _read(self, ids: Iterable[str]) -> Sequence[Rollback]:
         with self._client.pipeline(transaction=False) as pipe:
             for ident in ids:
                 pipe.hgetall(key("rollback", ident))
@@ -124,7 +125,7 @@ class Rollbacks:
         )
         return self.get(ident) or rollback
 
-    def move(  # noqa: PLR0913 - the words of one move
+    def move(
         self,
         hold: Hold,
         come_from: Iterable[State],
@@ -140,12 +141,18 @@ class Rollbacks:
         `look_again_s` is when `due` rings at the latest; `ring` also sounds a bell at once.
         """
         self._move(
-            hold, come_from, to, fields, look_again_s=look_again_s, release=release, bell=hold.id if ring else ""
+            hold,
+            come_from,
+            to,
+            fields,
+            look_again_s=look_again_s,
+            release=release,
+            bell=hold.id if ring else "",
         )
 
     def end(self, hold: Hold, fields: Mapping[str, str], *, changed: bool, effects: Iterable[str] = ()) -> None:
         """End a rollback and clear its claim; one that changed nothing gives its reservation back."""
-        self._move(hold, tuple(State), State.ENDED, fields, release=True, changed=changed, effects=effects)
+        self._move(hold, _ALIVE, State.ENDED, fields, release=True, changed=changed, effects=effects)
 
     def _move(  # noqa: PLR0913 - the words of one move
         self,

@@ -1,12 +1,13 @@
--- The lease on an instance or a notification, with all a worker needs to begin. ARGV: lease, id, holder, kind.
+-- The lease on a rollback's instance, or on a notification, with all a worker needs to begin. ARGV: id, holder, kind.
 -- holder is '<job>:<nonce>': if the lease is ours by it, the reply to our first try was lost.
--- Returns {'busy', token} | {'gone'} | {'taken', token, fence, now, record, journal, episodes, book, left}.
-local lease, id, holder, kind = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
+-- Returns {'busy', token} | {'gone'} | {'taken', lease, token, fence, now, record, journal, episodes, book, left}.
+local id, holder, kind = ARGV[1], ARGV[2], ARGV[3]
 local record = key(kind, id)
 if redis.call('EXISTS', record) == 0 or redis.call('HGET', record, 'state') == 'ended' then
   quiet(id)
   return {'gone'}
 end
+local lease = kind == 'rollback' and redis.call('HGET', record, 'instance') or id
 local k = key('lease', lease)
 local token = redis.call('GET', k)
 if token and string.sub(token, 1, #holder + 1) ~= holder .. ':' then return {'busy', token} end
@@ -39,5 +40,5 @@ else
   for _, fingerprint in ipairs(words(redis.call('HGET', record, 'episodes'))) do add_episode(fingerprint) end
   left = redis.call('HGETALL', key('left', lease))
 end
-return {'taken', token, string.match(token, '(%d+)$'), ms(now), fields,
+return {'taken', lease, token, string.match(token, '(%d+)$'), ms(now), fields,
   redis.call('LRANGE', key('journal', id), 0, -1), episodes, redis.call('HGET', BOOK, 'version') or '0', left}

@@ -1,0 +1,53 @@
+"""Dry runs: what would a rollback of these instances do now? Reads the targets and answers through the ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict
+from typing import Any
+
+from rules.decisions import Reason
+from rules.errors import RollbackError
+from rules.instances import Instance
+from workers.runner.preparing import prepare
+from workers.site import Site
+from workers.terms import Terms
+
+
+def answer(site: Site, ident: str) -> None:
+    """Answer question `ident`, unless it lapsed or somebody else has it."""
+    question = site.ledger.asking.question(ident)
+    if question is not None:
+        terms = Terms.read(question.get("spec") or {})
+        plans = list(_plans(site, question.get("instances") or [], terms))
+        site.ledger.asking.answer(ident, {"plans": plans})
+
+
+def _plans(site: Site, instances: Iterable[str], terms: Terms) -> Iterable[dict[str, Any]]:
+    for ident in instances:
+        try:
+            yield _plan(site, Instance.from_id(ident), terms)
+        except ValueError as e:
+            yield _refused(ident, Reason.HOST_UNKNOWN, str(e))
+        except RollbackError as e:
+            yield _refused(ident, e.reason, str(e))
+
+
+def _plan(site: Site, instance: Instance, terms: Terms) -> dict[str, Any]:
+    driver = site.reach(instance, "", terms)
+    try:
+        prepared = prepare(driver, terms, frozenset())
+        driver.preflight(prepared.plan)
+    finally:
+        driver.close()
+    candidates = [asdict(candidate) for candidate in prepared.choice.candidates]
+    return {
+        "instance": instance.id,
+        "running": prepared.observation.running,
+        "plan": asdict(prepared.plan),
+        "candidates": candidates,
+    }
+
+
+def _refused(instance: str, reason: Reason, detail: str) -> dict[str, Any]:
+    return {"instance": instance, "plan": None, "refusal": {"reason": reason, "detail": detail}}

@@ -1,0 +1,56 @@
+"""The processes of one worker machine, each built from the settings alone."""
+
+from __future__ import annotations
+
+import gc
+import signal
+import threading
+
+import structlog
+
+from controller.ledger import Ledger, LedgerUnavailable, connect, queue_client
+from controller.settings.house import House
+from controller.settings.settings import Settings
+from workers.hosts import reach
+from workers.reconciler import reconcile
+from workers.rqworker import work
+from workers.site import Site
+
+log = structlog.get_logger(__name__)
+
+
+def build_site(settings: Settings) -> Site:
+    """Build what a worker needs; connects to nothing yet. Raises `RuleFileErrors`."""
+    house = House.load(settings)
+    return Site(
+        numbers=settings.numbers,
+        house=house,
+        ledger=connect(settings.redis, settings.numbers, "worker"),
+        lease_ledger=lambda: connect(settings.redis, settings.numbers, "lease"),
+        reach=lambda instance, rollback, terms: reach(instance, house.inventory, terms, rollback),
+    )
+
+
+def run_worker(settings: Settings) -> None:
+    """Serve the queue until asked to stop, or until RQ's worker quits and wants to be started again."""
+    site = build_site(settings)
+    _complain(site.ledger)
+    gc.collect()
+    gc.freeze()  # the collector would touch, and so copy, every page that the children share with us
+    work(site, queue_client(settings.redis, settings.numbers))
+
+
+def run_reconciler(settings: Settings) -> None:
+    """Ring for what is due until asked to stop."""
+    stopping = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopping.set())
+    reconcile(connect(settings.redis, settings.numbers, "worker"), settings.numbers, stopping)
+
+
+def _complain(ledger: Ledger) -> None:
+    try:
+        for complaint in ledger.health.complaints():
+            log.warning("redis.complaint", complaint=complaint)
+    except LedgerUnavailable as e:
+        log.warning("redis.unavailable", error=str(e))

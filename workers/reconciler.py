@@ -1,0 +1,32 @@
+"""The reconciler: rings for whatever is due. One on each worker machine, without a leader, as its own process."""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+
+import structlog
+
+from controller.ledger import Ledger, LedgerUnavailable
+from controller.settings.numbers import Numbers
+
+log = structlog.get_logger(__name__)
+
+
+def reconcile(ledger: Ledger, numbers: Numbers, stopping: threading.Event) -> None:
+    """Ring every two seconds until asked to stop; Redis being away is waited out."""
+    name = f"{socket.gethostname()}:{os.getppid()}"
+    while not stopping.wait(numbers.reconcile_every_s):
+        try:
+            rung = ledger.bells.ring_due()
+            ledger.health.worker_heard(name)
+        except LedgerUnavailable as e:
+            log.warning("reconciler.ledger_unavailable", error=str(e))
+            continue
+        if rung:
+            log.info("reconciler.rang", ids=rung)
+    try:
+        ledger.health.worker_left(name)
+    except LedgerUnavailable as e:
+        log.warning("reconciler.ledger_unavailable", error=str(e))

@@ -1,0 +1,173 @@
+"""From a notification to rollbacks: each pair of alert and rule is decided, with a reason, and written down."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import structlog
+from rules.targets import find_instances, keep_running
+
+from controller.ledger import Busy, Episode, Gone, NewRollback, Taken
+from controller.ledger.decisions import Decided
+from rules.decisions import Decision, Outcome, Reason
+from rules.errors import RollbackError
+from rules.instances import Instance
+from rules.rulefile import Mode, Rule
+from rules.templates import LabelMissing
+from workers.runner.preparing import Prepared, prepare
+from workers.runner.stretch import RULE_SPREADS_S
+from workers.site import Site
+from workers.terms import Terms
+
+log = structlog.get_logger(__name__)
+
+_LOOKED_AT_MOST = 20
+"""An observing rule reads so many instances to say what it would do; of the rest it names only who they are."""
+_LOOK_AGAIN_MS = 5_000
+
+
+def resolve(site: Site, ident: str, job: str) -> str | None:
+    """Decide every pair of notification `ident`; returns the first rollback opened, for the caller to begin.
+
+    The others are rung for. A pair whose rule is not known here yet stays, and is looked at again.
+    """
+    taken = site.ledger.leases.take(ident, holder=job, kind="notification")
+    if isinstance(taken, Busy | Gone):
+        return None
+    resolving = _Resolving(site, taken)
+    decided = [d for fingerprint, digest in resolving.pairs() if (d := resolving.decide(fingerprint, digest))]
+    if not site.ledger.decisions.record(ident, taken.token, decided):
+        log.warning("notification.lease_lost", notification=ident)
+        return resolving.first
+    site.ledger.leases.release(ident, taken.token, ident, look_again_ms=_LOOK_AGAIN_MS)
+    return resolving.first
+
+
+@dataclass(slots=True)
+class _Resolving:
+    site: Site
+    taken: Taken
+    first: str | None = None
+    _acted: dict[tuple[str, str], str] = field(default_factory=dict)
+    """Which rule has (episode, instance): the first that may act, in the order of the file."""
+
+    def pairs(self) -> Iterable[tuple[str, str]]:
+        """Return the pairs of this notification, each alert's rules in the order of the rule file."""
+        order = {rule.digest: at for at, rule in enumerate(self.site.house.rules.rules)}
+        found = [tuple(name.split(" ", 1)) for name in self.taken.record if not name.startswith("#")]
+        return sorted(((f, d) for f, d in found), key=lambda pair: (pair[0], order.get(pair[1], len(order))))
+
+    def decide(self, fingerprint: str, digest: str) -> Decided | None:
+        """Decide one pair; None while its rule may still be on its way to this machine."""
+        episode = next(e for e in self.taken.episodes if e.fingerprint == fingerprint)
+        rule = self.site.house.rules.by_digest(digest)
+        if rule is None:
+            age_ms = self.taken.now_ms - int(self.taken.record.get("#at") or 0)
+            if age_ms < RULE_SPREADS_S * 1000:
+                return None
+            decision = Decision(
+                Outcome.REFUSE, Reason.RULE_CHANGED, "the rule was changed or taken away before it was asked"
+            )
+            return Decided(fingerprint, digest, "", decision)
+        decision = self._decide(episode, rule)
+        log.info(
+            "alert.decided",
+            fingerprint=fingerprint,
+            rule=rule.name,
+            outcome=decision.outcome,
+            reason=decision.reason,
+            detail=decision.detail,
+        )
+        return Decided(fingerprint, digest, rule.name, decision)
+
+    def _decide(self, episode: Episode, rule: Rule) -> Decision:
+        if not episode.open:
+            return Decision(Outcome.REFUSE, Reason.RESOLVED, "the alert resolved before it was looked at")
+        instances, problem = find_instances(rule, episode.alert, self.site.house.inventory)
+        if problem is not None:
+            return problem
+        try:
+            terms = Terms.of_rule(rule, expects=_expected(rule, episode))
+        except LabelMissing as e:
+            return Decision(Outcome.REFUSE, Reason.LABEL_MISSING, str(e))
+        if terms.expects is not None:
+            instances, problem = keep_running(rule, episode.alert, self._running(instances, terms))
+            if problem is not None:
+                return problem
+        if rule.mode is Mode.OBSERVE:
+            return self._observe(instances, terms)
+        return self._roll_back(episode, rule, instances, terms)
+
+    def _running(self, instances: Iterable[Instance], terms: Terms) -> dict[Instance, str | None]:
+        return {instance: self._release_of(instance, terms) for instance in instances}
+
+    def _release_of(self, instance: Instance, terms: Terms) -> str | None:
+        try:
+            driver = self.site.reach(instance, "", terms)
+            try:
+                return driver.observe().running
+            finally:
+                driver.close()
+        except RollbackError as e:
+            log.warning("instance.not_seen", instance=instance.id, reason=e.reason, detail=str(e))
+            return None
+
+    def _observe(self, instances: Iterable[Instance], terms: Terms) -> Decision:
+        would: dict[str, str | None] = {}
+        said: list[str] = []
+        for at, instance in enumerate(instances):
+            would[instance.id], words = (
+                self._would(instance, terms) if at < _LOOKED_AT_MOST else (None, instance.label)
+            )
+            said.append(words)
+        return Decision(Outcome.OBSERVE, Reason.OBSERVE_MODE, f"would have taken back {'; '.join(said)}", would)
+
+    def _would(self, instance: Instance, terms: Terms) -> tuple[str | None, str]:
+        try:
+            driver = self.site.reach(instance, "", terms)
+            try:
+                prepared: Prepared = prepare(driver, terms, frozenset())
+            finally:
+                driver.close()
+        except RollbackError as e:
+            return None, f"{instance.label} (but: {e})"
+        plan = prepared.plan
+        return plan.to_release, f"{instance.label} from {plan.from_release} to {plan.to_release}"
+
+    def _roll_back(self, episode: Episode, rule: Rule, instances: Iterable[Instance], terms: Terms) -> Decision:
+        opened: dict[str, str | None] = {}
+        said: list[str] = []
+        for instance in instances:
+            taken_by = self._acted.setdefault((episode.fingerprint, instance.id), rule.name)
+            if taken_by != rule.name:
+                return Decision(
+                    Outcome.REFUSE,
+                    Reason.ANOTHER_RULE_FIRST,
+                    f"rule {taken_by} stands before this one in the file",
+                )
+            said.append(self._open(episode, rule, instance, terms))
+            opened[instance.id] = None
+        return Decision(Outcome.ROLL_BACK, Reason.ALLOWED, "; ".join(said), opened)
+
+    def _open(self, episode: Episode, rule: Rule, instance: Instance, terms: Terms) -> str:
+        new = NewRollback(
+            instance=instance.id,
+            service=instance.service,
+            host=instance.host,
+            episodes=(episode.fingerprint,),
+            rule=rule.name,
+            rule_digest=rule.digest,
+            why=f"{episode.alert.labels.get('alertname', 'an alert')} fires",
+            spec=terms.write(),
+        )
+        found = self.site.ledger.rollbacks.open(new, ring=self.first is not None)
+        if found.joined:
+            return f"{instance.label}: joined rollback {found.id}, which it has already"
+        self.first = self.first or found.id
+        return f"{instance.label}: rollback {found.id}"
+
+
+def _expected(rule: Rule, episode: Episode) -> str | None:
+    template = rule.target.running
+    return None if template is None else template.expand(episode.alert.labels, episode.alert.annotations)

@@ -1,0 +1,110 @@
+"""RQ's worker with the parts taken out that would run what a stranger writes into Redis.
+
+A job names a function, callbacks, webhooks and retries as text; RQ imports and calls whatever stands there, with
+the JSON serializer too. Ours compares the name with the one admitted, ignores everything else, and calls our
+own code directly: no name from Redis is ever resolved.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from types import FrameType
+from typing import Any
+
+import structlog
+from rq import Queue, Worker
+from rq.job import Job
+from rq.serializers import JSONSerializer
+
+from controller.ledger.doorbell import FUNCTION
+from controller.ledger.keys import QUEUE
+from workers.jobs import run
+from workers.site import Site
+
+log = structlog.get_logger(__name__)
+
+_KEPT = frozenset({"data", "origin", "created_at", "enqueued_at", "started_at", "status", "timeout"})
+
+
+class ForeignJob(Exception):
+    """A job that is not one of ours; it was not executed."""
+
+
+class DoorbellJob(Job):
+    """A job of which only the id it carries is believed."""
+
+    site: Site
+
+    def restore(self, raw_data: Any) -> None:
+        """Read a job; callbacks, webhooks, retries, dependencies and anything corrupt are left unread."""
+        known = {k: v for k, v in raw_data.items() if k.decode(errors="replace") in _KEPT}
+        try:
+            super().restore(known)
+        except (ValueError, KeyError, TypeError, UnicodeDecodeError) as e:
+            log.warning("job.corrupt", job=self.id, error=str(e))
+            super().restore({b"data": b"null"})
+        self.timeout = round(self.site.numbers.job_timeout_s)
+        self.result_ttl, self.failure_ttl = 0, 3600
+
+    def _execute(self) -> None:
+        run(self.site, self._rung_for(), self.id)
+
+    def _rung_for(self) -> str:
+        try:
+            name, instance, args, kwargs = JSONSerializer.loads(self.data)
+        except (ValueError, TypeError) as e:
+            raise ForeignJob(f"job {self.id} is not a doorbell: its data cannot be read") from e
+        if name != FUNCTION or instance is not None or kwargs or not _one_text(args):
+            raise ForeignJob(f"job {self.id} is not a doorbell: it asks for {str(name)[:80]!r}; not executed")
+        return str(args[0])
+
+
+def _one_text(args: object) -> bool:
+    return isinstance(args, list) and len(args) == 1 and isinstance(args[0], str) and len(args[0]) <= 64
+
+
+class DoorbellWorker(Worker):
+    """A worker that forks for each job, parks it when asked to stop, and keeps the rules fresh between jobs."""
+
+    site: Site
+
+    def execute_job(self, job: Job, queue: Queue) -> None:
+        """Re-read changed rules in the parent, once, and not in every child."""
+        self.site.house.refresh()
+        super().execute_job(job, queue)
+
+    def request_stop(self, signum: int, frame: FrameType | None) -> None:
+        """Ask the job's process to park as well; it ends at its next step boundary."""
+        if self.horse_pid:
+            _signal(self.horse_pid, signal.SIGTERM)
+        super().request_stop(signum, frame)
+
+    def setup_work_horse_signals(self) -> None:
+        """In the job's process SIGTERM means: park."""
+        super().setup_work_horse_signals()
+        signal.signal(signal.SIGTERM, lambda *_: self.site.stopping.set())
+
+
+def _signal(pid: int, number: signal.Signals) -> None:
+    try:
+        os.kill(pid, number)
+    except ProcessLookupError:
+        log.debug("job.already_over", pid=pid)
+
+
+def work(site: Site, connection: Any) -> None:
+    """Serve the queue until asked to stop; returns when RQ's worker quits for a reason of its own."""
+    job_class = type("SiteJob", (DoorbellJob,), {"site": site})
+    worker_class = type("SiteWorker", (DoorbellWorker,), {"site": site, "job_class": job_class})
+    queue = Queue(QUEUE, connection=connection, serializer=JSONSerializer, job_class=job_class)
+    worker = worker_class(
+        [queue],
+        connection=connection,
+        serializer=JSONSerializer,
+        job_class=job_class,
+        maintenance_interval=30,
+        worker_ttl=60,
+        log_job_description=False,
+    )
+    worker.work(with_scheduler=False, logging_level=None)

@@ -1,0 +1,1 @@
+"""The runner: takes one rollback one stretch further, under its lease, from whatever its journal says."""

@@ -1,0 +1,65 @@
+"""The journal of one rollback: what was intended and what was seen done, written before and after each step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Literal
+
+from controller.ledger import Ledger, Taken
+from rules.plans import Step, StepKind
+from workers.runner.lease import Lease
+
+Phase = Literal["plan", "way-back"]
+
+CHANGES = frozenset({StepKind.SWITCH, StepKind.RESTART})
+"""The steps that change which release runs; an intent of one of these counts as a change made."""
+
+
+class Journal:
+    """Reads what earlier stretches wrote, and adds to it under the lease.
+
+    `now_ms` is Redis' time, so that entries of different workers can be compared.
+    """
+
+    def __init__(self, ledger: Ledger, lease: Lease, taken: Taken, now_ms: Callable[[], int]) -> None:
+        self._ledger = ledger
+        self._lease = lease
+        self._entries: list[Mapping[str, Any]] = list(taken.journal)
+        self._head = taken.record.get("journal_head", "")
+        self._now_ms = now_ms
+
+    def note(self, kind: str, **facts: object) -> None:
+        """Add an entry; raises `LeaseLost`, and then nothing was written."""
+        self._lease.check()
+        entry = {"kind": kind, "at": self._now_ms(), "fence": self._lease.fence, **facts}
+        self._head = self._ledger.rollbacks.note(self._lease.hold, self._head, entry)
+        self._entries.append(entry)
+
+    def intend(self, phase: Phase, index: int, step: Step, before: Mapping[str, object]) -> None:
+        """Write that a step is about to be done, with what was seen before it."""
+        self.note("intent", phase=phase, step=index, does=step.does, step_kind=step.kind, before=dict(before))
+
+    def done(self, phase: Phase, index: int, step: Step, seen: Mapping[str, object]) -> None:
+        """Write that a step was seen done."""
+        self.note("done", phase=phase, step=index, does=step.does, step_kind=step.kind, seen=dict(seen))
+
+    def intended(self, phase: Phase, index: int) -> Mapping[str, Any] | None:
+        """Return what was seen before a step that was begun; None if it was not."""
+        entry = self._last("intent", phase, index)
+        return None if entry is None else entry["before"]
+
+    def is_done(self, phase: Phase, index: int) -> bool:
+        """Whether a step was seen done."""
+        return self._last("done", phase, index) is not None
+
+    def changed(self) -> bool:
+        """Whether the target may have been changed: some changing step was at least begun."""
+        return any(e["kind"] == "intent" and e["step_kind"] in CHANGES for e in self._entries)
+
+    def last(self, kind: str) -> Mapping[str, Any] | None:
+        """Return the latest entry of a kind."""
+        return next((e for e in reversed(self._entries) if e["kind"] == kind), None)
+
+    def _last(self, kind: str, phase: Phase, index: int) -> Mapping[str, Any] | None:
+        found = (e for e in reversed(self._entries) if e["kind"] == kind)
+        return next((e for e in found if e["phase"] == phase and e["step"] == index), None)

@@ -1,0 +1,113 @@
+"""From an opened rollback to a committed plan: look, choose, keep the evidence, ask what may still say no."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from controller.ledger import Ledger, Rollback, Taken
+from controller.ledger.ids import effect_of
+from rules.decisions import Reason
+from rules.errors import Permanent, Transient
+from rules.observations import Observation
+from rules.plans import Plan
+from rules.releases import Choice, choose
+from workers.driver import Driver
+from workers.runner.journal import Journal
+from workers.runner.lease import Lease
+from workers.terms import Terms
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """What a look at the target led to."""
+
+    observation: Observation
+    choice: Choice
+    plan: Plan
+
+
+def prepare(driver: Driver, terms: Terms, left: frozenset[str]) -> Prepared:
+    """Look at the target, choose a release and plan the way there; changes nothing.
+
+    Shared by the rollback itself and by a dry run. Raises `Permanent` where there is nothing to go back to.
+    """
+    observation = driver.observe()
+    if terms.expects is not None and observation.running != terms.expects:
+        raise Permanent(
+            Reason.NOT_RUNNING,
+            f"the alert names release {terms.expects}, but {observation.running or 'no release'} runs here now",
+        )
+    choice = choose(terms.to, observation, left, override=terms.override)
+    if choice.chosen is None:
+        raise Permanent(Reason.NO_CANDIDATE, _nothing_left(choice))
+    return Prepared(observation, choice, driver.plan(observation, choice.chosen))
+
+
+def _nothing_left(choice: Choice) -> str:
+    dropped = "; ".join(f"{c.release}: {c.detail or c.reason}" for c in choice.candidates)
+    return f"there is no release to go back to ({dropped or 'none is present'})"
+
+
+class Preparing:
+    """Brings one rollback up to its commit, under its lease."""
+
+    def __init__(self, driver: Driver, journal: Journal, lease: Lease, ledger: Ledger, taken: Taken) -> None:
+        self._driver = driver
+        self._journal = journal
+        self._lease = lease
+        self._ledger = ledger
+        self._taken = taken
+
+    def commit(self, rollback: Rollback, terms: Terms) -> Plan:
+        """Prepare and commit; raises `Permanent` with the reason where the answer is no."""
+        prepared = prepare(self._driver, terms, frozenset(self._taken.left))
+        if prepared.observation.fence >= self._lease.fence:
+            self._lease.raise_fence(self._ledger, prepared.observation.fence)
+        evidence = self._driver.evidence()
+        self._driver.preflight(prepared.plan)
+        self._journal.note(
+            "prepared",
+            plan=prepared.plan.digest,
+            observed=dict(prepared.observation.details),
+            candidates=[
+                {"release": c.release, "kept": c.kept, "reason": c.reason, "detail": c.detail}
+                for c in prepared.choice.candidates
+            ],
+            evidence=dict(evidence),
+        )
+        self._commit(rollback, prepared.plan)
+        return prepared.plan
+
+    def _commit(self, rollback: Rollback, plan: Plan) -> None:
+        fields = {
+            "from": plan.from_release or "",
+            "to": plan.to_release,
+            "arrival": plan.arrival,
+            "plan": plan.to_json(),
+        }
+        self._lease.check()
+        answer = self._ledger.rollbacks.commit(
+            self._lease.hold,
+            effect=effect_of(rollback.instance, plan.arrival),
+            book=self._taken.book,
+            from_release=plan.from_release or "",
+            fields=fields,
+        )
+        _raise_unless_ok(answer.verdict, answer.what)
+
+
+def _raise_unless_ok(verdict: str, what: str) -> None:
+    match verdict:
+        case "ok":
+            return
+        case "resolved":
+            raise Permanent(Reason.RESOLVED, "every alert behind this rollback resolved before the first change")
+        case "effect":
+            raise Permanent(
+                Reason.EFFECT_ALREADY_MADE,
+                f"rollback {what} has already taken this instance back from this arrival of the release",
+            )
+        case "book":
+            raise Transient(Reason.BACKOFF, "what the guards count changed meanwhile; they are asked again")
+        case _:
+            raise Permanent(Reason.CANCELLED, f"the rollback is {what or 'gone'} meanwhile")

@@ -1,0 +1,320 @@
+"""One stretch of one rollback: from whatever state it is in, under one lease, to the next wait or the end."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import structlog
+
+from controller.ledger import Busy, End, Gone, LeaseLost, MovedOn, NewRollback, Rollback, State, Taken
+from controller.ledger.ids import effect_of
+from rules.decisions import Reason
+from rules.errors import NotYet, Permanent, Transient
+from rules.instances import Instance
+from rules.plans import Plan
+from workers.driver import Driver
+from workers.runner.backoff import pause_s
+from workers.runner.journal import Journal
+from workers.runner.lease import Lease, Stopping
+from workers.runner.preparing import Preparing
+from workers.runner.steps import Steps
+from workers.runner.verifying import judge
+from workers.site import Site
+from workers.terms import Terms
+
+log = structlog.get_logger(__name__)
+
+ALIVE = tuple(state for state in State if state is not State.ENDED)
+BEFORE_COMMIT = (State.PLANNED, State.WAITING)
+ACTING = (State.ACTING, State.PARKED)
+RULE_SPREADS_S = 120
+"""How long a changed rule file may take to reach every machine."""
+_LOOK_AT_ALERTS_S = 15
+_WORTH_THE_WAY_BACK = frozenset({Reason.NOT_HEALTHY, Reason.NOT_STEADY, Reason.COMMAND_FAILED})
+
+
+def run_stretch(site: Site, ident: str, job: str) -> None:
+    """Take rollback `ident` one stretch further as `job`; returns when it waits, ended, or is another's."""
+    since = time.monotonic()
+    taken = site.ledger.leases.take(ident, holder=job, kind="rollback")
+    if isinstance(taken, Busy | Gone):
+        log.info("rollback.left_alone", rollback=ident, because=type(taken).__name__.lower())
+        return
+    with Lease(
+        taken, since=since, numbers=site.numbers, keeper=site.lease_ledger, stopping=site.stopping
+    ) as lease:
+        _Stretch(site, taken, lease, since).run()
+
+
+class _Stretch:
+    def __init__(self, site: Site, taken: Taken, lease: Lease, since: float) -> None:
+        self._site = site
+        self._ledger = site.ledger
+        self._taken = taken
+        self._lease = lease
+        self._rollback = Rollback.of(taken.record)
+        self._terms = Terms.read(self._rollback.spec)
+        self._now_ms: Callable[[], int] = lambda: taken.now_ms + round((time.monotonic() - since) * 1000)
+        self._journal = Journal(self._ledger, lease, taken, self._now_ms)
+        self._state = self._rollback.state
+        self._driver: Driver | None = None
+        self._log = log.bind(rollback=self._rollback.id, instance=self._rollback.instance)
+
+    def run(self) -> None:
+        """Run, and put every way this can go wrong into the ledger."""
+        try:
+            self._go()
+        except LeaseLost:
+            self._log.warning("rollback.lease_lost", state=self._state)
+        except Stopping:
+            self._park(Reason.SHUTDOWN, "the worker was asked to stop; another carries on", 0)
+        except NotYet as e:
+            self._park(e.reason, str(e), e.retry_after_s)
+        except Transient as e:
+            self._try_again(e)
+        except Permanent as e:
+            self._give_up(e)
+        finally:
+            if self._driver is not None:
+                self._driver.close()
+
+    def _go(self) -> None:
+        match self._state:
+            case State.PLANNED | State.WAITING:
+                self._act(self._prepare())
+            case State.ACTING | State.PARKED:
+                self._journal.note("taken-over", state=self._state)
+                self._act(Plan.from_json(self._rollback.plan))
+            case State.UNDOING:
+                self._undo(Plan.from_json(self._rollback.way_back))
+            case State.VERIFYING:
+                self._verify(self._rollback.changed_ms or self._taken.now_ms)
+            case State.HELD:
+                self._reconsider()
+            case State.ENDED:
+                return
+
+    # -- before the first change
+
+    def _prepare(self) -> Plan:
+        self._ask_the_rule()
+        if self._taken.episodes and not any(e.open for e in self._taken.episodes):
+            raise Permanent(Reason.RESOLVED, "every alert behind this rollback resolved before the first change")
+        preparing = Preparing(self._reach(), self._journal, self._lease, self._ledger, self._taken)
+        plan = preparing.commit(self._rollback, self._terms)
+        self._state = State.ACTING
+        self._log.info("rollback.committed", from_release=plan.from_release, to_release=plan.to_release)
+        return plan
+
+    def _ask_the_rule(self) -> None:
+        """Raise unless the rule still stands as it was when it opened this rollback.
+
+        Files reach machines at different times, so a rule that is unknown here is first waited for.
+        """
+        rollback = self._rollback
+        if not rollback.rule_digest or self._site.house.rules.by_digest(rollback.rule_digest) is not None:
+            return
+        problem = f"rule {rollback.rule} was changed or taken away before the first change"
+        if self._taken.now_ms - rollback.opened_ms < RULE_SPREADS_S * 1000:
+            raise NotYet(Reason.RULE_CHANGED, problem, retry_after_s=5)
+        raise Permanent(Reason.RULE_CHANGED, problem)
+
+    def _reach(self) -> Driver:
+        if self._driver is None:
+            instance = Instance.from_id(self._rollback.instance)
+            self._driver = self._site.reach(instance, self._rollback.id, self._terms)
+        return self._driver
+
+    # -- acting
+
+    def _steps(self, deadline_ms: int) -> Steps:
+        return Steps(
+            self._reach(),
+            self._journal,
+            self._lease,
+            self._ledger,
+            self._site.numbers,
+            now_ms=self._now_ms,
+            deadline_ms=deadline_ms,
+        )
+
+    def _deadline_ms(self, begun_ms: int | None) -> int:
+        return (begun_ms or self._now_ms()) + round(self._site.numbers.acting_deadline_s * 1000)
+
+    def _act(self, plan: Plan) -> None:
+        try:
+            self._steps(self._deadline_ms(self._rollback.committed_ms)).carry_out(plan, "plan")
+        except LeaseLost:
+            raise
+        except Permanent as e:
+            if e.reason not in _WORTH_THE_WAY_BACK or not self._journal.changed():
+                raise
+            self._go_back(plan, e)
+            return
+        changed_ms = self._now_ms()
+        self._move(
+            (*ACTING,),
+            State.VERIFYING,
+            {"changed_at": str(changed_ms), "reason": "", "detail": "", "attempts": "0"},
+            look_again_s=_LOOK_AT_ALERTS_S,
+        )
+        self._log.info("rollback.changed", to_release=plan.to_release)
+        self._verify(changed_ms)
+
+    def _go_back(self, plan: Plan, why: Permanent) -> None:
+        """Compensate, once: what the plan did not leave healthy is put back to where it was."""
+        way_back = self._reach().plan_way_back(plan, self._reach().observe())
+        self._journal.note("way-back", reason=why.reason, detail=str(why), plan=way_back.digest)
+        self._move(
+            (*ACTING,),
+            State.UNDOING,
+            {
+                "way_back": way_back.to_json(),
+                "reason": why.reason,
+                "detail": str(why),
+                "changed_at": str(self._now_ms()),
+                "attempts": "0",
+            },
+            look_again_s=self._site.numbers.lease_ttl_s,
+        )
+        self._log.warning("rollback.going_back", reason=why.reason, detail=str(why))
+        self._rollback = Rollback.of(
+            {**self._taken.record, "state": State.UNDOING, "reason": why.reason, "detail": str(why)}
+        )
+        self._undo(way_back)
+
+    def _undo(self, way_back: Plan) -> None:
+        self._steps(self._deadline_ms(self._rollback.changed_ms)).carry_out(way_back, "way-back")
+        arrival = self._reach().observe().arrival  # our own hand brought it: it is no new arrival to act on
+        self._end(
+            End.FAILED,
+            Reason(self._rollback.reason or Reason.NOT_HEALTHY),
+            f"{self._rollback.detail} It was put back to {way_back.to_release}.",
+            changed=True,
+            effects=(effect_of(self._rollback.instance, arrival),),
+        )
+
+    # -- after the change
+
+    def _verify(self, changed_ms: int) -> None:
+        now = self._now_ms()
+        terms = self._terms
+        verdict = judge(
+            self._taken.episodes, changed_ms=changed_ms, now_ms=now, cleared_within_s=terms.cleared_within_s
+        )
+        if verdict is not None:
+            self._end(verdict.outcome, verdict.reason, verdict.detail, changed=True)
+            return
+        left_s = max(0.5, changed_ms / 1000 + terms.cleared_within_s - now / 1000)
+        self._move(
+            (State.VERIFYING,),
+            State.VERIFYING,
+            {},
+            look_again_s=min(left_s, _LOOK_AT_ALERTS_S),
+            release=True,
+        )
+
+    def _reconsider(self) -> None:
+        """Look at a held rollback that alerts joined: where its arrival is gone, a new one takes its place."""
+        rollback = self._rollback
+        if not rollback.arrival or self._reach().observe().arrival == rollback.arrival:
+            self._ledger.rollbacks.move(
+                self._lease.hold, (State.HELD,), State.HELD, {}, look_again_s=None, release=True
+            )
+            return
+        self._end(
+            End.SUPERSEDED,
+            Reason.SUPERSEDED,
+            "another release arrived while this rollback was held",
+            changed=rollback.changed_ms is not None,
+        )
+        firing = tuple(e.fingerprint for e in self._taken.episodes if e.open)
+        if firing:
+            self._ledger.rollbacks.open(
+                NewRollback(
+                    instance=rollback.instance,
+                    service=rollback.service,
+                    host=rollback.host,
+                    episodes=firing,
+                    rule=rollback.rule,
+                    rule_digest=rollback.rule_digest,
+                    by=rollback.by,
+                    why=f"takes the place of {rollback.id}",
+                    spec=self._terms.write(),
+                )
+            )
+
+    # -- what went otherwise
+
+    def _try_again(self, error: Transient) -> None:
+        attempts = self._rollback.attempts + 1
+        if attempts >= self._terms.attempts:
+            self._exhausted(error, attempts)
+            return
+        self._park(error.reason, str(error), pause_s(self._terms, attempts), attempts=attempts)
+
+    def _exhausted(self, error: Transient, attempts: int) -> None:
+        detail = f"{error} Tried {attempts} times."
+        if self._changed_or_acting():
+            self._hold(Reason.UNKNOWN_STATE if self._journal.changed() else error.reason, detail)
+        else:
+            self._end(End.FAILED, error.reason, detail, changed=False)
+
+    def _give_up(self, error: Permanent) -> None:
+        if self._changed_or_acting():
+            self._hold(error.reason, str(error))
+            return
+        outcome = {Reason.RESOLVED: End.RESOLVED, Reason.CANCELLED: End.CANCELLED}.get(error.reason, End.REFUSED)
+        self._end(outcome, error.reason, str(error), changed=False)
+
+    def _changed_or_acting(self) -> bool:
+        return self._state not in BEFORE_COMMIT
+
+    def _park(self, reason: Reason, detail: str, pause: float, *, attempts: int | None = None) -> None:
+        to = {State.PLANNED: State.WAITING, State.ACTING: State.PARKED}.get(self._state, self._state)
+        fields = {} if self._state is State.UNDOING else {"reason": reason, "detail": detail}
+        if attempts is not None:
+            fields["attempts"] = str(attempts)
+        self._write(
+            lambda: self._move(
+                (self._state,), to, fields, look_again_s=pause, release=True, ring=reason is Reason.SHUTDOWN
+            )
+        )
+        self._log.info("rollback.parked", reason=reason, detail=detail, pause_s=round(pause, 3), state=to)
+
+    def _hold(self, reason: Reason, detail: str) -> None:
+        fields = {"reason": reason, "detail": detail}
+        if self._journal.changed():
+            fields["changed_at"] = str(self._rollback.changed_ms or self._now_ms())
+        self._write(lambda: self._move(ALIVE, State.HELD, fields, look_again_s=None, release=True))
+        self._log.error("rollback.held", reason=reason, detail=detail)
+
+    def _end(
+        self, outcome: End, reason: Reason, detail: str, *, changed: bool, effects: tuple[str, ...] = ()
+    ) -> None:
+        fields = {"outcome": outcome, "reason": reason, "detail": detail}
+        self._write(lambda: self._ledger.rollbacks.end(self._lease.hold, fields, changed=changed, effects=effects))
+        self._log.info("rollback.ended", outcome=outcome, reason=reason, detail=detail)
+
+    def _move(
+        self,
+        come_from: tuple[State, ...],
+        to: State,
+        fields: dict[str, str],
+        *,
+        look_again_s: float | None,
+        release: bool = False,
+        ring: bool = False,
+    ) -> None:
+        self._ledger.rollbacks.move(
+            self._lease.hold, come_from, to, fields, look_again_s=look_again_s, release=release, ring=ring
+        )
+        self._state = to
+
+    def _write(self, write: Callable[[], None]) -> None:
+        """Make the last write of a stretch; one that fails is made again by whoever `due` rings for."""
+        try:
+            write()
+        except (LeaseLost, MovedOn, Transient) as e:
+            self._log.warning("rollback.not_written", error=str(e))

@@ -1,0 +1,98 @@
+"""The supervisor: keeps the processes of one worker machine running, and takes them down in good order.
+
+RQ's worker quits on a Redis timeout, on READONLY and on much else; that is no reason for a person to come. Each
+process is forked from here, where everything is imported already, so a restart takes milliseconds.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import multiprocessing
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from multiprocessing.process import BaseProcess
+
+import structlog
+
+from controller.settings.settings import Settings
+from workers.processes import build_site, run_reconciler, run_worker
+
+log = structlog.get_logger(__name__)
+
+_PR_SET_PDEATHSIG = 1
+_PAUSES_S = (0.1, 0.5, 1, 2, 5)
+_STEADY_S = 30
+_fork = multiprocessing.get_context("fork")
+
+
+@dataclass(slots=True)
+class _Kept:
+    name: str
+    main: Callable[[Settings], None]
+    process: BaseProcess | None = None
+    started_at: float = 0
+    quick_ends: int = 0
+    start_again_at: float = 0
+
+
+def supervise(settings: Settings) -> int:
+    """Run `settings.workers` workers and the reconciler until SIGTERM or SIGINT; returns the exit code.
+
+    A rule file or inventory with errors is refused here, before anything is started.
+    """
+    build_site(settings).ledger.close()
+    stopping = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopping.set())
+    kept = [_Kept("reconciler", run_reconciler)]
+    kept += [_Kept(f"worker-{n + 1}", run_worker) for n in range(settings.workers)]
+    log.info("supervisor.started", processes=[k.name for k in kept])
+    while not stopping.wait(0.1):
+        for one in kept:
+            _keep(one, settings)
+    return _stop(kept, settings.numbers.termination_grace_s)
+
+
+def _keep(one: _Kept, settings: Settings) -> None:
+    now = time.monotonic()
+    if one.process is not None and not one.process.is_alive():
+        log.warning("supervisor.process_ended", process=one.name, exit_code=one.process.exitcode)
+        one.quick_ends = one.quick_ends + 1 if now - one.started_at < _STEADY_S else 0
+        one.start_again_at = now + _PAUSES_S[min(one.quick_ends, len(_PAUSES_S) - 1)]
+        one.process = None
+    if one.process is None and now >= one.start_again_at:
+        one.process = _fork.Process(target=_main, args=(one.name, one.main, settings), name=one.name)
+        one.started_at = now
+        one.process.start()
+
+
+def _main(name: str, main: Callable[[Settings], None], settings: Settings) -> None:
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_DFL)
+    if sys.platform == "linux":  # where the supervisor is killed, its children park and go as well
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    structlog.contextvars.bind_contextvars(process=name)
+    main(settings)
+
+
+def _stop(kept: list[_Kept], grace_s: float) -> int:
+    """Ask every process to stop, workers first in line; whoever outlives the grace period is killed."""
+    log.info("supervisor.stopping")
+    running = [one.process for one in reversed(kept) if one.process is not None]
+    for process in running:
+        if process.is_alive():
+            process.terminate()
+    deadline, code = time.monotonic() + grace_s, 0
+    for process in running:
+        process.join(max(0.0, deadline - time.monotonic()))
+        if process.is_alive():
+            log.error("supervisor.killed", process=process.name, after_s=grace_s)
+            process.kill()
+            process.join()
+            code = 1
+    log.info("supervisor.stopped")
+    return code

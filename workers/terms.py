@@ -1,0 +1,66 @@
+"""The terms of one rollback, kept in its record: they hold though the rule file changes under way."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from rules.rulefile import Previous, Rule, Version
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """Where to, how long, how often. `expects` is the release that must be running, where the rule says so.
+
+    `override` is a person's: a release named by name is taken although this instance was rolled back from it.
+    """
+
+    to: tuple[Previous | Version, ...] = (Previous(),)
+    expects: str | None = None
+    override: bool = False
+    evidence_logs_s: float = 1800
+    healthy_within_s: float = 300
+    steady_s: float = 10
+    cleared_within_s: float = 900
+    attempts: int = 5
+    initial_s: float = 2
+    factor: float = 2
+    max_s: float = 120
+
+    @classmethod
+    def of_rule(cls, rule: Rule, *, expects: str | None) -> Terms:
+        """Take the terms of a rule."""
+        return cls(
+            to=rule.to,
+            expects=expects,
+            evidence_logs_s=rule.evidence_logs_s,
+            healthy_within_s=rule.verify.healthy_within_s,
+            steady_s=rule.verify.steady_s,
+            cleared_within_s=rule.verify.cleared_within_s,
+            attempts=rule.retry.attempts,
+            initial_s=rule.retry.initial_s,
+            factor=rule.retry.factor,
+            max_s=rule.retry.max_s,
+        )
+
+    @classmethod
+    def read(cls, spec: Mapping[str, Any]) -> Terms:
+        """Read what `write` wrote, or the few words that a person's request holds."""
+        to = tuple(_target(word) for word in spec.get("to", ["previous"]))
+        known = {name: value for name, value in spec.items() if name in cls.__slots__ and name != "to"}
+        return cls(to=to, **known)
+
+    def write(self) -> dict[str, Any]:
+        """Return the terms as JSON-able words."""
+        return {**asdict(self), "to": [_word(target) for target in self.to]}
+
+
+def _target(word: str | Mapping[str, str]) -> Previous | Version:
+    if word == "previous":
+        return Previous()
+    return Version(word if isinstance(word, str) else word["version"])
+
+
+def _word(target: Previous | Version) -> str | dict[str, str]:
+    return {"version": target.version} if isinstance(target, Version) else "previous"
