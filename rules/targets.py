@@ -1,0 +1,167 @@
+"""From an alert to the instances a rule means. Labels are only ever looked up in the inventory."""
+
+from __future__ import annotations
+
+import re
+from difflib import get_close_matches
+from ipaddress import ip_address
+from typing import TYPE_CHECKING, TypeAlias
+
+from rules.decisions import Decision, Outcome, Reason
+from rules.instances import Instance
+from rules.templates import LabelMissing
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from rules.alerts import Alert
+    from rules.rule import Rule
+    from rules.services import Host, Inventory, Service
+
+Found: TypeAlias = tuple[tuple[Instance, ...], Decision | None]
+"""Instances, or none and the decision that says why."""
+
+Place: TypeAlias = tuple["Service", "Host"]
+
+_SERVICE_LABELS = ("app.kubernetes.io/name", "app")
+_BRACKETED = re.compile(r"\[([^\[\]]+)\](?::[0-9]+)?")
+_WITH_PORT = re.compile(r"([^:]+):[0-9]+")
+
+
+class _CannotTellError(Exception):
+    """Carries the decision out of the look-up."""
+
+    def __init__(self, outcome: Outcome, reason: Reason, detail: str) -> None:
+        super().__init__(detail)
+        self.decision = Decision(outcome, reason, detail)
+
+
+def find_instances(rule: Rule, alert: Alert, inventory: Inventory) -> Found:
+    """Find what the alert is about and the rule selects, by what the inventory says; nothing live is asked.
+
+    `target.running` needs live facts: `keep_running` applies it.
+    """
+    try:
+        places = _places(rule, alert, inventory)
+    except LabelMissing as missing:
+        return (), Decision(Outcome.REFUSE, Reason.LABEL_MISSING, str(missing))
+    except _CannotTellError as error:
+        return (), error.decision
+    selected = [(service, host) for service, host in places if _selected(rule, host)]
+    if not selected:
+        return (), Decision(Outcome.NO_MATCH, Reason.NOT_SELECTED, _not_selected(rule, places))
+    return tuple(Instance(inventory.name, service.name, host.name) for service, host in selected), None
+
+
+def keep_running(
+    rule: Rule, alert: Alert, running: Mapping[str, str | None]
+) -> tuple[tuple[str, ...], Decision | None]:
+    """Keep the instances (by id) that run the release the rule's `running` names; all of them without one."""
+    if rule.target.running is None:
+        return tuple(running), None
+    try:
+        wanted = rule.target.running.expand(alert.labels, alert.annotations)
+    except LabelMissing as missing:
+        return (), Decision(Outcome.REFUSE, Reason.LABEL_MISSING, str(missing))
+    kept = tuple(instance for instance, release in running.items() if release == wanted)
+    if kept or not running:
+        return kept, None
+    seen = ", ".join(f"{Instance.from_id(i).label}: {release or 'no release'}" for i, release in running.items())
+    detail = f"the alert names release {wanted}, which runs on none of its instances ({seen})"
+    return (), Decision(Outcome.NO_MATCH, Reason.NOT_RUNNING, detail)
+
+
+def _places(rule: Rule, alert: Alert, inventory: Inventory) -> list[Place]:
+    template = rule.target.hosts.instance
+    if template is None:
+        service = _service(rule, alert, inventory)
+        return [(service, host) for host in service.hosts]
+    value = template.expand(alert.labels, alert.annotations)
+    if rule.target.service is not None:
+        return _on_one_host(value, [_service(rule, alert, inventory)], inventory)
+    return _on_one_host(value, inventory.services.values(), inventory)
+
+
+def _service(rule: Rule, alert: Alert, inventory: Inventory) -> Service:
+    if rule.target.service is not None:
+        name = rule.target.service.expand(alert.labels, alert.annotations)
+    else:
+        name = next((alert.labels[label] for label in _SERVICE_LABELS if alert.labels.get(label)), "")
+    if not name:
+        detail = "no service is named: give the rule `target.service`, or the alert a label app"
+        raise _CannotTellError(Outcome.HOLD, Reason.SERVICE_UNKNOWN, detail)
+    if name not in inventory.services:
+        detail = (
+            f"service {name} is not in the inventory{_near(name, inventory.services)}; add it, or correct the name"
+        )
+        raise _CannotTellError(Outcome.HOLD, Reason.SERVICE_UNKNOWN, detail)
+    return inventory.services[name]
+
+
+def _on_one_host(value: str, services: Iterable[Service], inventory: Inventory) -> list[Place]:
+    """Return the one place that `value` names."""
+    places = _named(value, services)
+    if len(places) == 1:
+        return places
+    if not places:
+        raise _CannotTellError(Outcome.REFUSE, Reason.HOST_UNKNOWN, _unknown(value, inventory))
+    names = ", ".join(f"{service.name} on {host.name}" for service, host in places)
+    detail = f"{value} names several instances ({names}); say which one with `target.service`, or each host's `instance`"
+    raise _CannotTellError(Outcome.HOLD, Reason.INSTANCE_AMBIGUOUS, detail)
+
+
+def _named(value: str, services: Iterable[Service]) -> list[Place]:
+    """Find hosts by their own `instance`, which tells services on one host apart; else by name or address."""
+    places = [(service, host) for service in services for host in service.hosts]
+    own = [(service, host) for service, host in places if host.instance == value]
+    if own:
+        return own
+    wanted = {value, _canonical(value), _canonical(_without_port(value))}
+    return [
+        (service, host) for service, host in places if not wanted.isdisjoint((host.name, _canonical(host.address)))
+    ]
+
+
+def _without_port(value: str) -> str:
+    """Cut a port off, but nothing off an IPv6 address, which is full of colons."""
+    found = _BRACKETED.fullmatch(value) or _WITH_PORT.fullmatch(value)
+    return found[1] if found else value
+
+
+def _canonical(address: str) -> str:
+    """Write an IP address in its one short form; leave a name as it is."""
+    try:
+        return str(ip_address(_without_port(address) if address.startswith("[") else address))
+    except ValueError:
+        return address
+
+
+def _selected(rule: Rule, host: Host) -> bool:
+    wanted = all(host.labels.get(label, "") in values for label, values in rule.target.only.items())
+    unwanted = any(host.labels.get(label, "") in values for label, values in rule.target.except_.items())
+    return wanted and not unwanted
+
+
+def _not_selected(rule: Rule, places: Iterable[Place]) -> str:
+    names = ", ".join(f"{service.name} on {host.name} ({_labels(host)})" for service, host in places)
+    only = [f"only {label}={'|'.join(values)}" for label, values in rule.target.only.items()]
+    without = [f"except {label}={'|'.join(values)}" for label, values in rule.target.except_.items()]
+    return f"the rule selects {', '.join(only + without) or 'hosts'}; the alert is about {names or 'no host'}"
+
+
+def _labels(host: Host) -> str:
+    return ", ".join(f"{label}={value}" for label, value in host.labels.items()) or "no labels"
+
+
+def _unknown(value: str, inventory: Inventory) -> str:
+    elsewhere = [f"{service.name} on {host.name}" for service, host in _named(value, inventory.services.values())]
+    if elsewhere:
+        return f"{value} is in the inventory only as {', '.join(elsewhere)}; add it to the service, or correct the rule"
+    hosts = {name for s in inventory.services.values() for host in s.hosts for name in (host.name, host.address)}
+    near = _near(_without_port(value), hosts)
+    return f"{value} names no host of the inventory{near}; add the host, or give it `instance: {value}`"
+
+
+def _near(name: str, names: Iterable[str]) -> str:
+    close = get_close_matches(name, list(names), n=1, cutoff=0.75)
+    return f" (did you mean {close[0]}?)" if close else ""
