@@ -91,9 +91,7 @@ def _service(rule: Rule, alert: Alert, inventory: Inventory) -> Service:
         detail = "no service is named: give the rule `target.service`, or the alert a label app"
         raise _CannotTellError(Outcome.HOLD, Reason.SERVICE_UNKNOWN, detail)
     if name not in inventory.services:
-        detail = (
-            f"service {name} is not in the inventory{_near(name, inventory.services)}; add it, or correct the name"
-        )
+        detail = f"service {name} is not in the inventory{_near(name, inventory.services)}; add it"
         raise _CannotTellError(Outcome.HOLD, Reason.SERVICE_UNKNOWN, detail)
     return inventory.services[name]
 
@@ -106,7 +104,7 @@ def _on_one_host(value: str, services: Iterable[Service], inventory: Inventory) 
     if not places:
         raise _CannotTellError(Outcome.REFUSE, Reason.HOST_UNKNOWN, _unknown(value, inventory))
     names = ", ".join(f"{service.name} on {host.name}" for service, host in places)
-    detail = f"{value} names several instances ({names}); say which one with `target.service`, or each host's `instance`"
+    detail = f"{value} names several instances ({names}); tell them apart with `target.service` or `instance`"
     raise _CannotTellError(Outcome.HOLD, Reason.INSTANCE_AMBIGUOUS, detail)
 
 
@@ -156,7 +154,7 @@ def _labels(host: Host) -> str:
 def _unknown(value: str, inventory: Inventory) -> str:
     elsewhere = [f"{service.name} on {host.name}" for service, host in _named(value, inventory.services.values())]
     if elsewhere:
-        return f"{value} is in the inventory only as {', '.join(elsewhere)}; add it to the service, or correct the rule"
+        return f"{value} is in the inventory only as {', '.join(elsewhere)}; add it, or correct the rule"
     hosts = {name for s in inventory.services.values() for host in s.hosts for name in (host.name, host.address)}
     near = _near(_without_port(value), hosts)
     return f"{value} names no host of the inventory{near}; add the host, or give it `instance: {value}`"
