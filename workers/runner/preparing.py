@@ -80,7 +80,6 @@ class Preparing:
 
     def _commit(self, rollback: Rollback, plan: Plan) -> None:
         fields = {
-            "from": plan.from_release or "",
             "to": plan.to_release,
             "arrival": plan.arrival,
             "plan": plan.to_json(),

@@ -21,5 +21,5 @@ redis.call('ZADD', P .. 'starts', ms(now), id)
 redis.call('ZREMRANGEBYSCORE', P .. 'starts', '-inf', ms(now - EFFECT_KEPT))
 if ARGV[6] ~= '' then redis.call('HSET', key('left', instance), ARGV[6], ms(now)) end
 set_fields(record, ARGV[7])
-redis.call('HSET', record, 'state', 'acting', 'effect', ARGV[4], 'committed_at', ms(now))
+redis.call('HSET', record, 'state', 'acting', 'effect', ARGV[4], 'from', ARGV[6], 'committed_at', ms(now))
 return {'ok', ms(redis.call('HINCRBY', BOOK, 'version', 1))}

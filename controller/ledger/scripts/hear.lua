@@ -19,10 +19,19 @@ local function judge(first, heard, closed, starts)
   return 'reopened'
 end
 
-local function undecided(k, digests)
+-- One read for an episode and the decisions on it: a repeated body is mostly these. Lua unpacks no endless list.
+local function read(k, digests)
+  local wanted = {'first', 'heard', 'closed'}
+  for at = 1, math.min(#digests, 100) do wanted[at + 3] = 'rule:' .. digests[at] end
+  local e = redis.call('HMGET', k, unpack(wanted))
+  for at = 101, #digests do e[at + 3] = redis.call('HGET', k, 'rule:' .. digests[at]) end
+  return e
+end
+
+local function undecided(e, digests)
   local missing = {}
-  for _, digest in ipairs(digests) do
-    if redis.call('HEXISTS', k, 'rule:' .. digest) == 0 then missing[#missing + 1] = digest end
+  for at, digest in ipairs(digests) do
+    if not e[at + 3] then missing[#missing + 1] = digest end
   end
   return missing
 end
@@ -49,7 +58,7 @@ local function firing(k, item, e)
   end
   local missing = digests
   if verdict == 'same' then
-    missing = undecided(k, digests)
+    missing = undecided(e, digests)
     if #missing == 0 and starts >= first and now - heard < HEARD_EVERY then
       known = known + 1
       return
@@ -92,7 +101,7 @@ end
 
 for _, item in ipairs(items) do
   local k = key('episode', item[1])
-  local e = redis.call('HMGET', k, 'first', 'heard', 'closed')
+  local e = read(k, item[4])
   if item[2] == 1 then firing(k, item, e) else resolved(k, item, e) end
 end
 
