@@ -1,0 +1,173 @@
+"""What the scripts print, as values. Pure.
+
+Records end with NUL and begin with a keyword and a tab; nothing but NUL cannot be part of a file's name.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_IS_LINK, _IS_DIRECTORY, _IS_FILE, _KIND = 0xA000, 0x4000, 0x8000, 0xF000
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A symbolic link: what it says, and the inode and mtime that tell this link from a later equal one."""
+
+    target: str
+    id: str
+
+    def facts(self) -> dict[str, str]:
+        """Return it JSON-able."""
+        return {"target": self.target, "id": self.id}
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One thing in the releases directory."""
+
+    name: str
+    kind: str
+    mtime_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """What systemd says of a unit, and where its main process runs from, as far as we may see."""
+
+    properties: dict[str, str]
+    exe: str = ""
+    cwd: str = ""
+    arguments: tuple[str, ...] = ()
+
+    def __getitem__(self, name: str) -> str:
+        return self.properties.get(name, "")
+
+    @property
+    def restarts(self) -> int:
+        """How often systemd itself has restarted it since it was last started by somebody."""
+        return int(self["NRestarts"] or 0)
+
+    @property
+    def main_pid(self) -> int:
+        """The main process, 0 for none."""
+        return int(self["MainPID"] or 0)
+
+    def facts(self) -> dict[str, object]:
+        """Return what is worth keeping, JSON-able."""
+        return {**self.properties, "exe": self.exe, "cwd": self.cwd, "arguments": list(self.arguments)}
+
+    @classmethod
+    def from_facts(cls, facts: Mapping[str, object]) -> Unit:
+        """Read back what `facts` gave."""
+        words = {key: value for key, value in facts.items() if isinstance(value, str)}
+        listed = facts.get("arguments")
+        arguments = tuple(map(str, listed)) if isinstance(listed, list) else ()
+        return cls(words, words.pop("exe", ""), words.pop("cwd", ""), arguments)
+
+
+@dataclass(slots=True)
+class Report:
+    """The records of one script. `whole` is False where the script did not come to its end."""
+
+    whole: bool = False
+    fence: int = 0
+    fence_owner: str = ""
+    stable: str | None = None
+    link: Link | None = None
+    link_kind: str = "missing"
+    entries: list[Entry] = field(default_factory=list)
+    odd_names: int = 0
+    flags: dict[str, set[str]] = field(default_factory=dict)
+    disk: tuple[int, int, int, int] | None = None
+    unit: Unit | None = None
+    code: int | None = None
+    log: str | None = None
+
+    def has(self, flag: str) -> bool:
+        """Whether the script raised this flag."""
+        return flag in self.flags
+
+    def named(self, flag: str) -> set[str]:
+        """Return what the script named under this flag."""
+        return self.flags.get(flag, set())
+
+
+def parse(output: bytes, current: str = "") -> Report:
+    """Read what a script printed. Records nobody knows, and half ones at the end, are left out."""
+    report = Report()
+    for record in output.split(b"\0")[:-1]:
+        key, _, rest = record.decode("utf-8", "surrogateescape").partition("\t")
+        if key == "end":
+            report.whole = True
+        elif key == "entry":
+            _entry(report, rest, current)
+        elif key in ("exe", "cwd", "arguments", "unit"):
+            _unit(report, key, rest)
+        else:
+            _fact(report, key, rest)
+    return report
+
+
+def _fact(report: Report, key: str, rest: str) -> None:
+    match key, rest.split("\t"):
+        case "fence", [number, owner] if number.isdecimal():
+            report.fence, report.fence_owner = int(number), owner
+        case "link", [identity, target]:
+            report.link, report.link_kind = Link(target, identity), "link"
+        case "disk", [*numbers] if len(numbers) == 4 and all(number.isdecimal() for number in numbers):
+            free, block, inodes, most_inodes = map(int, numbers)
+            report.disk = (free, block, inodes, most_inodes)
+        case "code", [code]:
+            report.code = int(code)
+        case "stable", _:
+            report.stable = rest.strip() or None
+        case "log", _:
+            report.log = rest.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+        case _:
+            report.flags.setdefault(key, set()).add(rest)
+
+
+def _entry(report: Report, rest: str, current: str) -> None:
+    identity, mode, path = rest.split("\t", 2)
+    kind = int(mode, 16) & _KIND
+    if path == current or path.startswith(f"{current} -> "):
+        report.link_kind = {_IS_LINK: "link", _IS_DIRECTORY: "directory"}.get(kind, "file")
+        if kind == _IS_LINK:
+            report.link = Link(path[len(current) + len(" -> ") :], identity)
+        return
+    name = path.rpartition("/")[2]
+    if kind not in (_IS_DIRECTORY, _IS_FILE):
+        return
+    if not name.isprintable():
+        report.odd_names += 1
+        return
+    seconds, _, fraction = identity.partition(":")[2].partition(".")
+    mtime_ns = int(seconds) * 1_000_000_000 + int(fraction[:9].ljust(9, "0"))
+    report.entries.append(Entry(name, "directory" if kind == _IS_DIRECTORY else "file", mtime_ns))
+
+
+def _unit(report: Report, key: str, rest: str) -> None:
+    if key == "unit":
+        pairs = (line.partition("=") for line in rest.splitlines())
+        properties = {name: _plain(value) for name, _, value in pairs}
+        report.unit = Unit(properties) if properties else None
+    elif report.unit is not None:
+        seen = report.unit
+        exe, cwd, arguments = seen.exe, seen.cwd, seen.arguments
+        if key == "arguments":
+            arguments = tuple(_plain(word) for word in rest.split("\x1f") if word)
+        elif key == "exe":
+            exe = _plain(rest)
+        else:
+            cwd = _plain(rest)
+        report.unit = Unit(seen.properties, exe, cwd, arguments)
+
+
+def _plain(text: str) -> str:
+    """Make text fit for JSON: a host may say anything."""
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")

@@ -1,0 +1,31 @@
+# Everything there is to know before a rollback, in one round trip. Records end with NUL, fields with a tab.
+# shellcheck shell=sh disable=SC2154
+releases=$2 executable=$3 complete=$4 unit=$5 wait_s=$6
+# A worker that takes over waits until a script that a cut left running is through.
+if [ "$wait_s" -gt 0 ]; then take_lock "$wait_s"; fi
+read_fence
+printf 'fence\t%s\t%s\0' "$fence_seen" "$fence_owner"
+if [ -r "$dir/last_stable" ]; then
+  read -r stable <"$dir/last_stable" || :
+  printf 'stable\t%s\0' "$stable"
+fi
+if [ ! -d "$releases" ]; then printf 'no-releases\t\0'; elif [ ! -r "$releases" ]; then printf 'unreadable-releases\t\0'; fi
+if [ "$current/.." -ef "$releases" ]; then printf 'inside\t\0'; fi
+[ -w "$dir" ] || printf 'read-only\t%s\0' "$dir"
+if [ -e "$state" ]; then [ -w "$state" ] || printf 'read-only\t%s\0' "$state"; fi
+for tool in flock stat mv ln sync; do
+  command -v "$tool" >/dev/null || printf 'no-tool\t%s\0' "$tool"
+done
+QUOTING_STYLE=literal LC_ALL=C stat --printf='entry\t%i:%.9Y\t%f\t%N\0' -- "$current" "$releases"/* 2>/dev/null
+stat -f --printf='disk\t%a\t%S\t%d\t%c\0' -- "$dir" 2>/dev/null
+for release in "$releases"/*; do
+  if [ -n "$executable" ]; then
+    if [ -d "$release" ]; then file=$release/$executable; else file=$release; fi
+    [ -x "$file" ] || printf 'not-executable\t%s\0' "$release"
+  fi
+  if [ -n "$complete" ] && [ -d "$release" ]; then
+    [ -e "$release/$complete" ] || printf 'incomplete\t%s\0' "$release"
+  fi
+done
+if [ -n "$unit" ]; then print_unit "$unit"; fi
+printf 'end\0'
