@@ -24,7 +24,7 @@ class TemplateError(ValueError):
         self.offset = offset
 
 
-class LabelMissing(LookupError):  # noqa: N818 -- it reads as what it says
+class LabelMissing(LookupError):
     """The alert does not carry the label (or annotation) that a template asks for, or an empty one."""
 
     def __init__(self, name: str, source: Literal["labels", "annotations"] = "labels") -> None:
@@ -57,9 +57,7 @@ class Template:
     def expand(self, labels: Mapping[str, str], annotations: Mapping[str, str]) -> str:
         """Put the alert's values in. Raises `LabelMissing`; an empty value counts as missing."""
         return "".join(
-            part
-            if isinstance(part, str)
-            else _value(part, labels if part.source == "labels" else annotations)
+            part if isinstance(part, str) else _value(part, labels if part.source == "labels" else annotations)
             for part in self.parts
         )
 
@@ -98,7 +96,7 @@ def _trimmed(text: str, *, left: bool, right: bool) -> str:
 def _lookup(inside: str, offset: int) -> Lookup:
     found = _FIELD.fullmatch(inside) or _INDEX.fullmatch(inside)
     if found is None:
-        raise TemplateError(f"{{{{{inside}}}}} is not a look-up: {_hint(inside.strip())}", offset)
+        raise TemplateError(f"{{{{{inside}}}}} is not a look-up: {_hint(inside.strip(' \t\n-'))}", offset)
     groups = found.groupdict()
     source: Literal["labels", "annotations"] = "labels" if groups["source"] == "labels" else "annotations"
     return Lookup(source, groups["name"] or groups["raw"])
