@@ -1,0 +1,1 @@
+"""`rollbackctl`: one file per command, imported when it is asked for."""

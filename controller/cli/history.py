@@ -1,0 +1,51 @@
+"""`rollbackctl history`: rollbacks, the newest first."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from controller.cli.options import api, api_options, json_option
+from controller.cli.records import cause, moves, standing
+from controller.cli.terminal import print_json, print_table, say
+from controller.cli.times import ago, now
+
+
+@click.command("history")
+@click.option("--limit", type=click.IntRange(1, 500), default=20, show_default=True, help="How many.")
+@click.option("--service", help="Only this service.")
+@click.option("--state", help="Only these states, like `held` or `planned,waiting`.")
+@json_option
+@api_options
+def command(
+    *, limit: int, service: str | None, state: str | None, as_json: bool, config: Path | None, url: str | None
+) -> None:
+    """List rollbacks, the newest first."""
+    answer = api(config, url).get("rollbacks", limit=limit, service=service, state=state)
+    if as_json:
+        print_json(answer)
+    elif answer["rollbacks"]:
+        print_rollbacks(answer["rollbacks"])
+        say("`rollbackctl show ID` tells the whole story of one.", style="bright_black")
+    else:
+        say("No rollbacks yet. `rollbackctl rules explain` says what the rules would do for an alert.")
+
+
+def print_rollbacks(rollbacks: list[dict[str, object]]) -> None:
+    """Print one line for each."""
+    moment = now()
+    print_table(
+        ("ID", "INSTANCE", "RELEASE", "IS", "OPENED", "WHY"),
+        (
+            (
+                record["id"],
+                f"{record['service']} on {record['host']}",
+                moves(record),
+                standing(record),
+                ago(str(record["opened_at"] or ""), moment),
+                cause(record),
+            )
+            for record in rollbacks
+        ),
+    )

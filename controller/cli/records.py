@@ -1,0 +1,62 @@
+"""How one rollback reads: what it is about, why it stands where it stands, and what a person can do."""
+
+from __future__ import annotations
+
+from typing import Any
+
+SETTLED = frozenset({"ended", "held"})
+"""States in which nothing more happens by itself."""
+
+GOOD = frozenset({"recovered", "resolved", "superseded"})
+"""Outcomes after which nobody needs to do anything."""
+
+
+def standing(record: dict[str, Any]) -> str:
+    """Return the outcome of an ended rollback, else its state."""
+    return str(record["outcome"] if record["state"] == "ended" and record["outcome"] else record["state"])
+
+
+def subject(record: dict[str, Any]) -> str:
+    """Say what goes where, like `shop on web2: v1.3.0 → v1.2.0`."""
+    return f"{record['service']} on {record['host']}" + (f": {moves(record)}" if record["to"] else "")
+
+
+def moves(record: dict[str, Any]) -> str:
+    """Say from which release to which; a dash where that is not known yet."""
+    return f"{record['from'] or '(none)'} → {record['to']}" if record["to"] else "-"
+
+
+def cause(record: dict[str, Any]) -> str:
+    """Say who or what wanted it."""
+    who = f"rule {record['rule']}" if record["rule"] else f"{record['by'] or 'a person'}, by hand"
+    return f"{who}: {record['why']}" if record["why"] else who
+
+
+def because(record: dict[str, Any]) -> str:
+    """Say why it stands where it stands, in the ledger's word and as a sentence."""
+    return ": ".join(part for part in (record["reason"], record["detail"]) if part)
+
+
+def next_step(record: dict[str, Any]) -> str:
+    """Say what a person should do now; every state has an answer."""
+    ident, again = record["id"], f"`rollbackctl rollback {record['service']} --instance {record['host']}`"
+    by_outcome = {
+        "recovered": "Nothing. Find out what was wrong with the release before it is deployed again.",
+        "resolved": "Nothing: the alerts resolved before anything was changed.",
+        "superseded": "Nothing here: look at the newer rollback of this instance in `rollbackctl history`.",
+        "ineffective": "Look for another cause: the release was changed and the alert went on.",
+        "inconclusive": "Look at the alert yourself: monitoring did not say whether it helped.",
+        "failed": f"Mend what the reason names; {again} tries again.",
+        "refused": f"Nothing was changed. Mend what the reason names; {again} tries again.",
+        "cancelled": f"Nothing, or {again} if it is wanted after all.",
+    }
+    by_state = {
+        "planned": f"Wait: a worker picks it up. `rollbackctl cancel {ident}` stops it before the first change.",
+        "waiting": f"Wait: it is tried again by itself. `rollbackctl cancel {ident}` ends it.",
+        "acting": "Wait: a worker is at it.",
+        "parked": "Wait: it carries on by itself where it stopped.",
+        "undoing": "Wait: the new state was not healthy, and is being taken back.",
+        "verifying": "Wait: the change is made, and the alerts behind it must resolve now.",
+        "held": f"Look at the instance and set it right by hand, then `rollbackctl cancel {ident}` frees it.",
+    }
+    return by_outcome.get(standing(record)) or by_state.get(record["state"], "Look at the log of the workers.")
