@@ -97,9 +97,7 @@ def alertmanager(folder: Path, config: str) -> Iterator[Alertmanager]:
         yield Alertmanager(port, server)
 
 
-def alert(
-    labels: Mapping[str, str], *, status: str = "firing", starts_at: str | None = None
-) -> dict[str, Any]:
+def alert(labels: Mapping[str, str], *, status: str = "firing", starts_at: str | None = None) -> dict[str, Any]:
     """Return one alert as the webhook body has it; the same labels always have the same fingerprint."""
     text = "\xff".join(f"{name}\xfe{labels[name]}" for name in sorted(labels))
     ends = "0001-01-01T00:00:00Z" if status == "firing" else stamp(0)

@@ -85,17 +85,13 @@ class Host:
     def fresh(self) -> None:
         """Forget what earlier tests did to the shop: v1.2.0 is good and runs, v1.3.0 is bad and waits."""
         self.run("systemctl", "stop", UNIT, check=False)
-        self.run(
-            "sh", "-c", "rm -rf /opt/shop && install -d -o deploy -g deploy /opt/shop /opt/shop/releases"
-        )
+        self.run("sh", "-c", "rm -rf /opt/shop && install -d -o deploy -g deploy /opt/shop /opt/shop/releases")
         self.run("sh", "-c", f"rm -rf /etc/systemd/system/{UNIT}.d /run/systemd/system/{UNIT}.d")
         (self.root / "etc/systemd/system" / UNIT).write_text(shop.UNIT)
         self.run("systemctl", "daemon-reload")
         self.release("v1.3.0", shop.ERRORS)
         self.deploy("v1.2.0", shop.WELL)
-        until(
-            lambda: self.answers("/healthz") == 200, within_s=20, what=f"the shop on {self.name} is healthy"
-        )
+        until(lambda: self.answers("/healthz") == 200, within_s=20, what=f"the shop on {self.name} is healthy")
 
     def answers(self, path: str) -> int:
         """Return the status the shop answers with, 0 when it does not."""
@@ -137,9 +133,7 @@ def boot_hosts(names: Sequence[str]) -> Iterator[Hosts]:
         make_bridge(slot)
         addresses = {name: slot.address(number) for number, name in enumerate(names, start=2)}
         roots = {name: make_root(slot, name, lower, key_file) for name in names}
-        spawned = {
-            name: running.enter_context(spawn(slot, name, addresses[name], roots[name])) for name in names
-        }
+        spawned = {name: running.enter_context(spawn(slot, name, addresses[name], roots[name])) for name in names}
         with ThreadPoolExecutor() as pool:
             leaders = list(pool.map(wait_for_boot, spawned.values()))
         hosts = {

@@ -44,17 +44,13 @@ class Prometheus:
     def query(self, promql: str) -> list[dict[str, Any]]:
         """Return the vector that an expression has now."""
         asked = urllib.parse.urlencode({"query": promql})
-        with urllib.request.urlopen(
-            f"http://127.0.0.1:{self.port}/api/v1/query?{asked}", timeout=5
-        ) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/api/v1/query?{asked}", timeout=5) as answer:
             result: list[dict[str, Any]] = json.load(answer)["data"]["result"]
         return result
 
 
 @contextlib.contextmanager
-def prometheus(
-    folder: Path, targets: Mapping[str, Mapping[str, str]], alertmanager: int
-) -> Iterator[Prometheus]:
+def prometheus(folder: Path, targets: Mapping[str, Mapping[str, str]], alertmanager: int) -> Iterator[Prometheus]:
     """Start one that scrapes `targets` (address:port → labels) and tells the Alertmanager on that port."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "rules.yml").write_text(RULES)
@@ -65,9 +61,7 @@ def prometheus(
         "scrape_configs": [
             {
                 "job_name": "shop",
-                "static_configs": [
-                    {"targets": [at], "labels": dict(labels)} for at, labels in targets.items()
-                ],
+                "static_configs": [{"targets": [at], "labels": dict(labels)} for at, labels in targets.items()],
             }
         ],
     }

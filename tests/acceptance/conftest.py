@@ -1,0 +1,42 @@
+"""A ledger, an installation and instances for scenarios that run the product's real processes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from testbed.installation import Installation
+from testbed.local_shops import LocalShop, local_inventory, local_shop, rules
+from testbed.redis import Redis, valkey
+
+QUICK = {"numbers": {"group_interval_s": 1}}
+"""Alertmanager's intervals are a second long in these tests."""
+
+
+@pytest.fixture
+def redis_server(tmp_path: Path) -> Iterator[Redis]:
+    """Run a Redis of the test's own."""
+    folder = tmp_path / "redis"
+    folder.mkdir()
+    with valkey(folder, appendfsync="always") as server:
+        yield server
+
+
+@pytest.fixture
+def canary(tmp_path: Path) -> LocalShop:
+    """Give an instance on this machine that runs v1.3.0 and may go back to v1.2.0."""
+    return local_shop(tmp_path, "canary")
+
+
+@pytest.fixture
+def stable(tmp_path: Path) -> LocalShop:
+    """Give its neighbour, which nothing may touch."""
+    return local_shop(tmp_path, "stable")
+
+
+@pytest.fixture
+def local(tmp_path: Path, redis_server: Redis, canary: LocalShop, stable: LocalShop) -> Installation:
+    """Give an installation that looks after the two instances on this machine; nothing is started yet."""
+    inventory = local_inventory(canary=canary.entry("canary"), stable=stable.entry("stable"))
+    return Installation(tmp_path / "installed", redis_server.url, rules(), inventory, more=QUICK)

@@ -1,0 +1,113 @@
+"""Instances on this machine, for scenarios that need no real host: two releases, a link, a counted restart."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from testbed import shop
+
+BLOCKING_RESTART = """\
+echo "$$" > "$1/restarting"
+while [ ! -e "$1/go" ]; do sleep 0.05; done
+readlink "$2" >> "$3"
+"""
+"""Says that it has begun, then waits to be let go: the moment between the switch and the restart, held open."""
+
+
+@dataclass(frozen=True, slots=True)
+class LocalShop:
+    """One service with one instance in a folder; its restart writes a line, so effects can be counted."""
+
+    name: str
+    folder: Path
+
+    @property
+    def releases(self) -> Path:
+        """Where the releases lie."""
+        return self.folder / "releases"
+
+    @property
+    def current(self) -> Path:
+        """The link that is switched."""
+        return self.folder / "current"
+
+    @property
+    def restarts_file(self) -> Path:
+        """Where each restart leaves a line."""
+        return self.folder / "restarts"
+
+    @property
+    def instance(self) -> str:
+        """The identity the product knows it by."""
+        return f"hosts/default/{self.name}/{self.name}"
+
+    def lay_out(self) -> None:
+        """Make it: v1.2.0 is there, v1.3.0 came later and runs."""
+        shop.write_release(self.releases, "v1.2.0")
+        shop.write_release(self.releases, "v1.3.0", shop.ERRORS)
+        self.restarts_file.write_text("")
+        self.deploy("v1.3.0")
+
+    def deploy(self, version: str) -> None:
+        """Switch to a release as a deployer does."""
+        beside = self.folder / ".deploying"
+        beside.symlink_to(f"releases/{version}")
+        beside.rename(self.current)
+
+    def running(self) -> str:
+        """Return the release that the link points to."""
+        return os.path.basename(self.current.readlink())  # noqa: PTH119 - the link's own text
+
+    def restarts(self) -> int:
+        """Return how often it was restarted."""
+        return len(self.restarts_file.read_text().splitlines())
+
+    def entry(self, track: str, **over: Any) -> dict[str, Any]:
+        """Return its part of an inventory."""
+        restart = ["sh", "-c", 'readlink "$1" >> "$2"', "sh", str(self.current), str(self.restarts_file)]
+        host = {"name": self.name, "address": "127.0.0.1", "labels": {"track": track}}
+        return {
+            "releases": str(self.releases),
+            "current": str(self.current),
+            "restart": {"command": restart},
+            "hosts": [host],
+            **over,
+        }
+
+    def labels(self, **more: str) -> dict[str, str]:
+        """Return the labels of an alert about it."""
+        return {"alertname": "ShopFails", "service": self.name, "instance": self.name, **more}
+
+
+def local_shop(folder: Path, name: str) -> LocalShop:
+    """Make one."""
+    made = LocalShop(name, folder / name)
+    made.lay_out()
+    return made
+
+
+def local_inventory(**services: dict[str, Any]) -> str:
+    """Return the inventory of a controller that looks after its own machine."""
+    return json.dumps({"version": "inventory/v1", "connection": "local", "services": services})
+
+
+def rules(**over: Any) -> str:
+    """Return a rule file that acts on alerts about a shop at once, and judges quickly."""
+    rule = {
+        "name": "shop-fails",
+        "mode": "act",
+        "when": {"matchers": ['alertname=~"ShopFails|ShopGone"']},
+        "target": {
+            "hosts": {"instance": "{{ $labels.instance }}"},
+            "service": "{{ $labels.service }}",
+        },
+        "to": ["previous"],
+        "verify": {"healthy-within": "20s", "steady": "1s", "cleared-within": "2m"},
+        "retry": {"attempts": 5, "initial": "1s", "factor": 2, "max": "4s"},
+        **over,
+    }
+    return json.dumps({"version": "rules/v1", "rules": [rule]})
