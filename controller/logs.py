@@ -1,6 +1,6 @@
 """Logging: structlog in front of the standard library, one line per event on standard error.
 
-Records of RQ, gunicorn and every other library pass through the same formatter: one tool reads them all.
+Records of RQ, Granian and every other library pass through the same formatter: one tool reads them all.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def configure(log: Log) -> None:
-    """Set up logging for this process; call it once, before RQ or gunicorn set up their own."""
+    """Set up logging for this process; call it once, before RQ or Granian set up their own."""
     level = logging.getLevelNamesMapping()[log.level.upper()]
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
@@ -61,5 +61,5 @@ def _rendering(*, json: bool) -> list[Processor]:
     return [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), pad_event_to=28)]
 
 
-_OTHERS = ("rq", "rq.worker", "rq.scheduler", "gunicorn", "gunicorn.error", "gunicorn.access", "werkzeug")
+_OTHERS = ("rq", "rq.worker", "rq.scheduler", "_granian", "granian.access", "werkzeug")
 """Loggers that bring handlers of their own; RQ adds one only where it finds none (rq: docs/workers.md)."""

@@ -1,0 +1,157 @@
+"""The JSON API for people and their tools. docs/reference/http.md describes it."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, Final
+
+from flask import Blueprint, Response, request
+
+from controller.ledger import MovedOn, NewRollback, State
+from controller.settings import Role
+from controller.web.inputs import CancelAsked, PlansAsked, RollbackAsked, To, read_count, read_input
+from controller.web.planning import Planning
+from controller.web.refusals import Refusal, json_response
+from controller.web.selection import by_id, select
+from controller.web.states import decision_shown, status_shown
+
+if TYPE_CHECKING:
+    from controller.ledger import Ledger, Rollback
+    from controller.settings.house import House
+    from controller.web.auth import Doorkeeper
+    from rules.instances import Instance
+
+_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_FINGERPRINT: Final = re.compile(r"[0-9a-f]{1,32}")
+_STATES: Final = frozenset(str(state) for state in State)
+_MOST_LISTED: Final = 500
+_EPISODES_SHOWN: Final = 20
+
+
+def api_blueprint(ledger: Ledger, house: House, door: Doorkeeper) -> Blueprint:
+    """Serve the API; every view asks the door first."""
+    api = Api(ledger, house, door)
+    blueprint = Blueprint("api", __name__, url_prefix="/api/v1")
+    for method, path, view in (
+        ("GET", "/rollbacks", api.list_rollbacks),
+        ("POST", "/rollbacks", api.open_rollbacks),
+        ("GET", "/rollbacks/<ident>", api.show_rollback),
+        ("POST", "/rollbacks/<ident>/cancel", api.cancel_rollback),
+        ("POST", "/plans", api.plan),
+        ("GET", "/decisions", api.list_decisions),
+        ("GET", "/status", api.show_status),
+    ):
+        blueprint.add_url_rule(path, view.__name__, view, methods=[method])
+    return blueprint
+
+
+class Api:
+    """The views; each method is one."""
+
+    def __init__(self, ledger: Ledger, house: House, door: Doorkeeper) -> None:
+        self._ledger = ledger
+        self._house = house
+        self._door = door
+        self._planning = Planning(ledger)
+
+    def _admit(self, role: Role) -> str:
+        return self._door.admit(request.headers.get("Authorization"), role).name
+
+    def list_rollbacks(self) -> Response:
+        """Show the newest rollbacks, by state and service if asked."""
+        self._admit(Role.READ)
+        limit = read_count(request, "limit", default=50, most=_MOST_LISTED)
+        found = self._ledger.rollbacks.list(limit, states=_states(), service=request.args.get("service"))
+        return json_response({"rollbacks": [rollback.public() for rollback in found]})
+
+    def show_rollback(self, ident: str) -> Response:
+        """Show one rollback with its journal and the decisions about the alerts behind it."""
+        self._admit(Role.READ)
+        rollback = self._existing(ident)
+        decisions = [
+            decision_shown(seen)
+            for fingerprint in rollback.episodes[:_EPISODES_SHOWN]
+            for seen in self._ledger.decisions.list(20, fingerprint=fingerprint)
+        ]
+        journal = self._ledger.rollbacks.journal(ident)
+        return json_response({**rollback.public(), "journal": journal, "decisions": decisions})
+
+    def open_rollbacks(self) -> Response:
+        """Open a rollback for each instance a person means, or show what each would do."""
+        by = self._admit(Role.OPERATE)
+        asked = read_input(request, RollbackAsked)
+        instances = select(self._house.inventory, asked.service, instances=asked.instances, only=asked.only)
+        to = _plain(asked.to)
+        if asked.dry_run:
+            return json_response({"plans": self._planning.plans([instance.id for instance in instances], to)})
+        opened = [self._open(instance, by, asked.reason, to) for instance in instances]
+        return json_response({"rollbacks": opened}, 202)
+
+    def cancel_rollback(self, ident: str) -> Response:
+        """Cancel a rollback that has not changed anything yet, or is held."""
+        by = self._admit(Role.OPERATE)
+        reason = read_input(request, CancelAsked).reason
+        self._existing(ident)
+        try:
+            rollback = self._ledger.rollbacks.cancel(ident, by=by, why=reason)
+        except MovedOn as error:
+            raise Refusal(
+                409, f"too late to cancel {ident}: {error}; `rollbackctl show {ident}` tells more"
+            ) from error
+        return json_response(rollback.public())
+
+    def plan(self) -> Response:
+        """Show what going back would take for each instance, as a worker sees it now."""
+        self._admit(Role.READ)
+        asked = read_input(request, PlansAsked)
+        instances = [by_id(self._house.inventory, ident).id for ident in asked.instances]
+        return json_response({"plans": self._planning.plans(instances, _plain(asked.to))})
+
+    def list_decisions(self) -> Response:
+        """Show the newest decisions, of one alert if asked."""
+        self._admit(Role.READ)
+        limit = read_count(request, "limit", default=100, most=_MOST_LISTED)
+        fingerprint = request.args.get("fingerprint")
+        if fingerprint is not None and not _FINGERPRINT.fullmatch(fingerprint):
+            raise Refusal(400, "fingerprint must be 1 to 32 lower-case hexadecimal digits", field="fingerprint")
+        seen = self._ledger.decisions.list(limit, fingerprint=fingerprint)
+        return json_response({"decisions": [decision_shown(decision) for decision in seen]})
+
+    def show_status(self) -> Response:
+        """Show what is going on, on one screen."""
+        self._admit(Role.READ)
+        return json_response(status_shown(self._ledger, self._house))
+
+    def _existing(self, ident: str) -> Rollback:
+        rollback = self._ledger.rollbacks.get(ident) if _ID.fullmatch(ident) else None
+        if rollback is None:
+            raise Refusal(404, f"there is no rollback {ident[:64]!r}; `rollbackctl history` lists them")
+        return rollback
+
+    def _open(self, instance: Instance, by: str, why: str, to: list[Any]) -> dict[str, object]:
+        opened = self._ledger.rollbacks.open(
+            NewRollback(
+                instance=instance.id,
+                service=instance.service,
+                host=instance.host,
+                by=by,
+                why=why,
+                spec={"to": to},
+            )
+        )
+        return {"id": opened.id, "instance": instance.id, "joined": opened.joined, "state": opened.state}
+
+
+def _states() -> list[str] | None:
+    named = request.args.get("state")
+    if named is None:
+        return None
+    states = named.split(",")
+    for state in states:
+        if state not in _STATES:
+            raise Refusal(400, f"state {state[:40]!r} is not one of {', '.join(State)}", field="state")
+    return states
+
+
+def _plain(to: To) -> list[Any]:
+    return [entry if isinstance(entry, str) else entry.model_dump() for entry in to]

@@ -1,0 +1,52 @@
+"""Asks the workers what going back would take now: they reach the instances, this process never does."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from controller.web.refusals import unavailable
+from rules.decisions import Reason
+
+if TYPE_CHECKING:
+    from controller.ledger import Ledger
+
+WITHIN_S: Final = 20.0
+_AT_ONCE: Final = 4
+"""So many threads may wait for workers; the others stay free for alerts."""
+
+
+class Planning:
+    """Dry runs: one question for each instance, answered by whichever worker is free."""
+
+    def __init__(self, ledger: Ledger, *, within_s: float = WITHIN_S) -> None:
+        self._asking = ledger.asking
+        self._within_s = within_s
+        self._room = threading.Semaphore(_AT_ONCE)
+
+    def plans(self, instances: Sequence[str], to: Sequence[object]) -> list[dict[str, Any]]:
+        """Return for each instance its plan, or the refusal that a rollback would meet; changes nothing."""
+        if not self._room.acquire(blocking=False):
+            raise unavailable("too many dry runs are waiting for workers; try again in a few seconds")
+        try:
+            return self._ask(instances, to)
+        finally:
+            self._room.release()
+
+    def _ask(self, instances: Sequence[str], to: Sequence[object]) -> list[dict[str, Any]]:
+        deadline = time.monotonic() + self._within_s
+        asked = [(name, self._asking.ask({"instance": name, "to": list(to)})) for name in instances]
+        return [self._answer(name, question, deadline) for name, question in asked]
+
+    def _answer(self, instance: str, question: str, deadline: float) -> dict[str, Any]:
+        answer = self._asking.wait(question, max(deadline - time.monotonic(), 0.01))
+        if answer is None:
+            answer = {
+                "refusal": {
+                    "reason": Reason.DEADLINE,
+                    "detail": f"no worker answered within {self._within_s:g} s; is `rollbackctl worker` running?",
+                }
+            }
+        return {"instance": instance, **answer}

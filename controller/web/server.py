@@ -1,0 +1,145 @@
+"""Runs the application under Granian: one process serves, its parent only watches over it.
+
+One serving process and many threads, because the work is waiting for Redis and because metrics and memo are in
+its memory; more throughput is more replicas. docs/adr/0005-web-server.md says why Granian.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+import urllib.error
+import urllib.request
+from contextlib import contextmanager
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+import structlog
+from granian import Granian
+from granian.constants import HTTPModes, Interfaces
+from granian.http import HTTP1Settings
+from granian.log import LogLevels
+
+from controller import logs
+from controller.ledger import LedgerUnavailable, connect
+from controller.settings import SettingsError
+from controller.settings.house import House
+from controller.web.app import create_app
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from flask import Flask
+
+    from controller.ledger import Ledger
+    from controller.settings import Settings
+
+log = structlog.get_logger(__name__)
+
+THREADS: Final = 32
+_REFRESH_EVERY_S: Final = 2.0
+_FINISH_WITHIN_S: Final = 25
+"""What requests in flight get on SIGTERM; the longest is a dry run that waits for a worker."""
+_HEAD_WITHIN_MS: Final = 10_000
+_THROUGH_OUR_LOGS: Final = {
+    name: {"handlers": [], "level": "ERROR", "propagate": True} for name in ("_granian", "granian.access")
+}
+
+
+def serve(settings: Settings) -> None:
+    """Serve until SIGTERM or SIGINT, then finish the requests in flight and return.
+
+    Raises `SettingsError` or `RuleFileErrors` before anything listens. Logs `serving` with the URL, which tells
+    the port where the settings say 0, once requests are answered.
+    """
+    build(settings)
+    with _claimed(*settings.bind) as (address, port):
+        server = Granian(
+            "controller.web",
+            address=address,
+            port=port,
+            interface=Interfaces.WSGI,
+            http=HTTPModes.http1,
+            http1_settings=HTTP1Settings(header_read_timeout=_HEAD_WITHIN_MS),
+            websockets=False,
+            workers=1,
+            blocking_threads=THREADS,
+            workers_kill_timeout=_FINISH_WITHIN_S,
+            respawn_failed_workers=True,
+            log_dictconfig={"handlers": {}, "loggers": dict(_THROUGH_OUR_LOGS)},
+            log_level=LogLevels.error,
+        )
+        server.serve(target_loader=partial(_start, settings, _url(address, port)), wrap_loader=False)
+    log.info("stopped")
+
+
+def build(settings: Settings) -> tuple[Flask, Ledger, House]:
+    """Build the application of one process; raises `SettingsError` or `RuleFileErrors`."""
+    house = House.load(settings)
+    ledger = connect(settings.redis, settings.numbers, "web")
+    return create_app(settings, ledger, house), ledger, house
+
+
+def _start(settings: Settings, url: str) -> Flask:
+    """Begin the serving process: it has its own connections, logs and watch."""
+    logs.configure(settings.log)
+    app, ledger, house = build(settings)
+    threading.Thread(target=_watch, args=(url, ledger, house), name="watch", daemon=True).start()
+    return app
+
+
+def _watch(url: str, ledger: Ledger, house: House) -> None:
+    """Say when requests are answered and what is wrong with Redis, then follow the files for ever."""
+    pause = threading.Event()
+    while not _answers(url):
+        pause.wait(0.02)
+    log.info("serving", url=url, pid=os.getpid())
+    _complain(ledger)
+    while True:
+        pause.wait(_REFRESH_EVERY_S)
+        house.refresh()
+
+
+def _answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(f"{url}/livez", timeout=1) as answer:  # noqa: S310 - our own address
+            return bool(answer.status == 200)
+    except OSError:
+        return False
+
+
+def _complain(ledger: Ledger) -> None:
+    try:
+        for complaint in ledger.health.complaints():
+            log.warning("ledger.complaint", complaint=complaint)
+    except LedgerUnavailable as error:
+        log.warning("ledger.unavailable", problem=str(error), consequence="alerts are answered 503 until it is")
+
+
+@contextmanager
+def _claimed(host: str, port: int) -> Iterator[tuple[str, int]]:
+    """Hold an address for the server and yield it with its port; raises `SettingsError` if it cannot be had.
+
+    Granian binds with SO_REUSEPORT, so that a second server of this user would take half of the alerts instead
+    of failing: hence the look first, and a bound socket that keeps the port while nobody listens yet.
+    """
+    try:
+        family, kind, proto, _, where = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind, proto) as look:
+            look.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            look.bind(where)
+        claim = socket.socket(family, kind, proto)
+    except OSError as error:
+        raise SettingsError(f"listen: cannot listen on {host}:{port}: {error.strerror or error}") from error
+    with claim:
+        claim.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        claim.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        claim.bind(where)
+        bound = claim.getsockname()
+        yield bound[0], bound[1]
+
+
+def _url(address: str, port: int) -> str:
+    address = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(address, address)  # noqa: S104 - not where we listen
+    return f"http://[{address}]:{port}" if ":" in address else f"http://{address}:{port}"

@@ -1,0 +1,53 @@
+"""How what is known is shown: the status of the whole, and one decision."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from controller.ledger import State
+
+if TYPE_CHECKING:
+    from controller.ledger import Ledger
+    from controller.ledger.records import DecisionSeen
+    from controller.settings.house import House
+
+_UNFINISHED = tuple(state for state in State if state is not State.ENDED)
+_MOST_SHOWN = 100
+
+
+def decision_shown(seen: DecisionSeen) -> dict[str, Any]:
+    """Show one decision as the API does."""
+    return {
+        "at": seen.at,
+        "fingerprint": seen.fingerprint,
+        "rule_digest": seen.rule_digest,
+        **seen.decision,
+    }
+
+
+def status_shown(ledger: Ledger, house: House) -> dict[str, Any]:
+    """Show what is going on: rules and hosts in force, what waits, what is unfinished, what is wrong."""
+    counts = ledger.counts()
+    reading = house.reading
+    loaded_at = datetime.fromtimestamp(reading.loaded_at, UTC).isoformat(timespec="milliseconds")
+    return {
+        "rules": {
+            "names": [rule.name for rule in reading.rules.rules],
+            "loaded_at": loaded_at.replace("+00:00", "Z"),
+            "errors": [str(error) for error in house.errors],
+        },
+        "services": {
+            name: [host.name for host in service.hosts] for name, service in reading.inventory.services.items()
+        },
+        "complaints": list(ledger.health.complaints()),
+        "due": counts.due,
+        "due_lag_s": counts.lag_s,
+        "queued": counts.queued,
+        "unfinished": dict(counts.unfinished),
+        "ended": [
+            {"outcome": outcome, "reason": reason, "count": count}
+            for (outcome, reason), count in sorted(counts.ended.items())
+        ],
+        "rollbacks": [r.public() for r in ledger.rollbacks.list(_MOST_SHOWN, states=_UNFINISHED)],
+    }
