@@ -96,7 +96,7 @@ def _trimmed(text: str, *, left: bool, right: bool) -> str:
 def _lookup(inside: str, offset: int) -> Lookup:
     found = _FIELD.fullmatch(inside) or _INDEX.fullmatch(inside)
     if found is None:
-        raise TemplateError(f"{{{{{inside}}}}} is not a look-up: {_hint(inside.strip(' \t\n-'))}", offset)
+        raise TemplateError(f"{{{{{inside}}}}} is not a look-up: {_hint(inside)}", offset)
     groups = found.groupdict()
     source: Literal["labels", "annotations"] = "labels" if groups["source"] == "labels" else "annotations"
     return Lookup(source, groups["name"] or groups["raw"])
@@ -111,6 +111,7 @@ _NEAR = re.compile(
 
 def _hint(inside: str) -> str:
     """Say what was probably meant."""
+    inside = inside.strip(" \t\n-")
     if found := _NEAR.fullmatch(inside):
         source = "annotations" if "annotation" in found["source"].lower() else "labels"
         return f"write {{{{ {_written(source, found['name'])} }}}}"
