@@ -99,7 +99,7 @@ def test_the_canary_goes_back_the_alert_resolves_and_the_stable_host_is_never_to
 def test_a_release_that_crash_loops_into_the_start_limit_goes_back(
     tmp_path: Path, hosts: Hosts, installed: Installation
 ) -> None:
-    """Systemd refuses even the good release until the failure is reset: the rollback knows, and says what it saw."""
+    """Past the limit even the good release is refused until the failure is reset; the rollback knows that."""
     stable, canary = hosts["web1"], hosts["web2"]
     with installed.running(), monitored(tmp_path, hosts, installed):
         untouched = stable.process()
