@@ -30,7 +30,6 @@ lint: $(DEV) ## Check style, types and the arrows between the rooms of the house
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/mypy tests/testbed tests/conftest.py
 	$(BIN)/lint-imports
 
 .PHONY: format

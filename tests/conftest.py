@@ -13,31 +13,22 @@ REQUIRE_ALL = os.environ.get("ROLLBACK_REQUIRE_ALL") == "1"
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_fixture_setup(fixturedef: pytest.FixtureDef[object]) -> Generator[None, object, object]:
-    """Say by name which part could not be started; where all are required, that is a failure."""
-    try:
-        return (yield)
-    except PartMissingError as missing:
-        if REQUIRE_ALL:
-            pytest.fail(f"not started here: {missing}", pytrace=False)
-        pytest.skip(f"not started here: {missing}")
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Say by name which part could not be started; where all are required, that is a failure.
 
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Where all parts are required, nothing may be skipped, for whatever reason."""
+    There nothing else may be skipped either, for whatever reason.
+    """
     report = yield
+    if call.excinfo is not None and isinstance(call.excinfo.value, PartMissingError):
+        report.outcome = "skipped"
+        report.longrepr = (str(item.path), item.location[1] or 0, f"not started here: {call.excinfo.value}")
     if REQUIRE_ALL and report.skipped:
+        why = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr
         report.outcome = "failed"
-        report.longrepr = f"{item.nodeid} was skipped, but ROLLBACK_REQUIRE_ALL=1: {report.longrepr}"
+        report.longrepr = f"{why}. ROLLBACK_REQUIRE_ALL=1 asks for every part: nothing may be skipped"
     return report
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """End with one line for each part that this machine did not have."""
-    words = {str(report.longrepr[2]) for report in terminalreporter.stats.get("skipped", [])}
-    for word in sorted(word.removeprefix("Skipped: ") for word in words):
-        terminalreporter.write_line(word)
 
 
 @pytest.fixture(scope="session")
