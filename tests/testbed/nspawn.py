@@ -18,7 +18,7 @@ Cmnd_Alias SHOP = /usr/bin/systemctl restart shop.service, \\
                   /usr/bin/systemctl stop shop.service, \\
                   /usr/bin/systemctl start shop.service, \\
                   /usr/bin/systemctl reset-failed shop.service, \\
-                  /usr/bin/systemctl kill --kill-whom=main --signal=HUP shop.service, \\
+                  /usr/bin/systemctl kill --kill-who=main --signal=HUP shop.service, \\
                   /usr/bin/systemctl daemon-reload
 deploy ALL=(root) NOPASSWD: SHOP
 """
