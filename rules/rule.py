@@ -57,8 +57,8 @@ class Target:
 
     hosts: HostsTarget
     service: Template | None = None
-    only: Mapping[str, tuple[str, ...]] = NO_LABELS
-    except_: Mapping[str, tuple[str, ...]] = NO_LABELS
+    only: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: NO_LABELS)
+    except_: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: NO_LABELS)
     running: Template | None = None
 
 

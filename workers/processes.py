@@ -11,10 +11,13 @@ import structlog
 from controller.ledger import Ledger, LedgerUnavailable, connect, queue_client
 from controller.settings.house import House
 from controller.settings.settings import Settings
-from workers.hosts import reach
+from rules.instances import Instance
+from workers.driver import Driver
+from workers.hosts import Params, reach
 from workers.reconciler import reconcile
 from workers.rqworker import work
 from workers.site import Site
+from workers.terms import Terms
 
 log = structlog.get_logger(__name__)
 
@@ -27,8 +30,13 @@ def build_site(settings: Settings) -> Site:
         house=house,
         ledger=connect(settings.redis, settings.numbers, "worker"),
         lease_ledger=lambda: connect(settings.redis, settings.numbers, "lease"),
-        reach=lambda instance, rollback, terms: reach(instance, house.inventory, terms, rollback),
+        reach=lambda instance, rollback, terms: _reach(house, instance, rollback, terms),
     )
+
+
+def _reach(house: House, instance: Instance, rollback: str, terms: Terms) -> Driver:
+    params = Params(terms.evidence_logs_s, terms.healthy_within_s, terms.steady_s)
+    return reach(instance, house.inventory, params, rollback)
 
 
 def run_worker(settings: Settings) -> None:

@@ -13,7 +13,7 @@ from controller.ledger.decisions import Decided
 from rules.decisions import Decision, Outcome, Reason
 from rules.errors import RollbackError
 from rules.instances import Instance
-from rules.rulefile import Mode, Rule
+from rules.rule import Mode, Rule
 from rules.templates import LabelMissing
 from workers.runner.preparing import Prepared, prepare
 from workers.runner.stretch import RULE_SPREADS_S
@@ -92,15 +92,16 @@ class _Resolving:
         except LabelMissing as e:
             return Decision(Outcome.REFUSE, Reason.LABEL_MISSING, str(e))
         if terms.expects is not None:
-            instances, problem = keep_running(rule, episode.alert, self._running(instances, terms))
+            kept, problem = keep_running(rule, episode.alert, self._running(instances, terms))
             if problem is not None:
                 return problem
+            instances = tuple(Instance.from_id(ident) for ident in kept)
         if rule.mode is Mode.OBSERVE:
             return self._observe(instances, terms)
         return self._roll_back(episode, rule, instances, terms)
 
-    def _running(self, instances: Iterable[Instance], terms: Terms) -> dict[Instance, str | None]:
-        return {instance: self._release_of(instance, terms) for instance in instances}
+    def _running(self, instances: Iterable[Instance], terms: Terms) -> dict[str, str | None]:
+        return {instance.id: self._release_of(instance, terms) for instance in instances}
 
     def _release_of(self, instance: Instance, terms: Terms) -> str | None:
         try:

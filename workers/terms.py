@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from rules.rulefile import Previous, Rule, Version
+from rules.rule import Previous, Rule, Version
 
 
 @dataclass(frozen=True, slots=True)

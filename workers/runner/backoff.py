@@ -14,7 +14,7 @@ def pause_s(terms: Terms, attempt: int) -> float:
     (up to a quarter of the first pause) keeps rollbacks that failed together from coming back together.
     """
     wait = wait_exponential_jitter(
-        initial=terms.initial_s, max=terms.max_s, exp_base=terms.factor, jitter=terms.initial_s / 4
+        multiplier=terms.initial_s, max=terms.max_s, exp_base=terms.factor, jitter=terms.initial_s / 4
     )
     state = RetryCallState(Retrying(), None, (), {})
     state.attempt_number = attempt

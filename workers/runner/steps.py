@@ -87,7 +87,7 @@ class Steps:
 
         return Retrying(
             retry=retry_if_exception_type(Transient) & retry_if_not_exception_type(NotYet),
-            wait=wait_exponential_jitter(initial=0.2, max=5, jitter=0.2),
+            wait=wait_exponential_jitter(multiplier=0.2, max=5, jitter=0.2),
             stop=stop_after_attempt(_TRIES_IN_PLACE) | stop_before_delay(deadline_s),
             sleep=self._lease.wait,
             reraise=True,

@@ -10,7 +10,7 @@ import structlog
 from controller.ledger import Busy, End, Gone, LeaseLost, MovedOn, NewRollback, Rollback, State, Taken
 from controller.ledger.ids import effect_of
 from rules.decisions import Reason
-from rules.errors import NotYet, Permanent, Transient
+from rules.errors import NotYet, Permanent, RollbackError, Transient
 from rules.instances import Instance
 from rules.plans import Plan
 from workers.driver import Driver
@@ -147,8 +147,8 @@ class _Stretch:
             self._steps(self._deadline_ms(self._rollback.committed_ms)).carry_out(plan, "plan")
         except LeaseLost:
             raise
-        except Permanent as e:
-            if e.reason not in _WORTH_THE_WAY_BACK or not self._journal.changed():
+        except (Permanent, Transient) as e:
+            if not self._worth_the_way_back(e):
                 raise
             self._go_back(plan, e)
             return
@@ -162,7 +162,14 @@ class _Stretch:
         self._log.info("rollback.changed", to_release=plan.to_release)
         self._verify(changed_ms)
 
-    def _go_back(self, plan: Plan, why: Permanent) -> None:
+    def _worth_the_way_back(self, error: RollbackError) -> bool:
+        """Whether what was changed is known to be bad for good, and not just not to be seen."""
+        known_bad = error.reason in _WORTH_THE_WAY_BACK and not isinstance(error, NotYet)
+        if not known_bad or not self._journal.changed():
+            return False
+        return isinstance(error, Permanent) or self._rollback.attempts + 1 >= self._terms.attempts
+
+    def _go_back(self, plan: Plan, why: RollbackError) -> None:
         """Compensate, once: what the plan did not leave healthy is put back to where it was."""
         way_back = self._reach().plan_way_back(plan, self._reach().observe())
         self._journal.note("way-back", reason=why.reason, detail=str(why), plan=way_back.digest)
