@@ -1,0 +1,173 @@
+"""What each rule would do for each alert, and why: the answer of `rules explain`, as plain data.
+
+Every rule answers for every alert, the ones that do not match too. An instance belongs to the first rule, in
+file order, that may act on it; observing rules never take one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from rules.decisions import Decision, Outcome, Reason
+from rules.instances import Instance
+from rules.releases import choose
+from rules.rule import Mode
+from rules.targets import find_instances, keep_running
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from rules.alerts import Alert
+    from rules.matchers import Matcher
+    from rules.observations import Observation
+    from rules.rule import Rule
+    from rules.ruleset import RuleSet
+    from rules.services import Inventory
+
+    Facts = Mapping[str, Observation]
+
+
+def explain(
+    ruleset: RuleSet,
+    inventory: Inventory,
+    alerts: Iterable[Alert],
+    facts: Facts | None = None,
+    *,
+    left: Mapping[str, frozenset[str]] | None = None,
+) -> list[dict[str, Any]]:
+    """Return one entry per alert, with one decision per rule in file order.
+
+    `facts` are observations by instance id; without them `running` is not applied, and instances map to None.
+    `left` names, by instance id, the releases an instance was just rolled back from.
+    """
+    return [
+        {
+            "fingerprint": alert.fingerprint,
+            "status": alert.status,
+            "labels": dict(alert.labels),
+            "decisions": [
+                {"rule": rule.name, **_written(decision)}
+                for rule, decision in decide(ruleset, inventory, alert, facts, left=left or {})
+            ],
+        }
+        for alert in alerts
+    ]
+
+
+def decide(
+    ruleset: RuleSet,
+    inventory: Inventory,
+    alert: Alert,
+    facts: Facts | None,
+    *,
+    left: Mapping[str, frozenset[str]],
+) -> list[tuple[Rule, Decision]]:
+    """Let every rule decide about one alert, in file order."""
+    matching = {rule.name for rule in ruleset.match(alert.labels)}
+    taken: dict[str, str] = {}
+    decisions: list[tuple[Rule, Decision]] = []
+    for rule in ruleset.rules:
+        if rule.name not in matching:
+            decision = Decision(Outcome.NO_MATCH, Reason.NO_MATCH, _mismatch(rule, alert.labels))
+        elif not alert.firing:
+            decision = Decision(
+                Outcome.NO_MATCH, Reason.NOT_FIRING, "the alert is resolved; only a firing one acts"
+            )
+        else:
+            decision = _would(rule, inventory, alert, facts, left)
+            if rule.mode is Mode.ACT:
+                decision = _without(taken, decision)
+                taken.update(dict.fromkeys(_acted_on(decision), rule.name))
+        decisions.append((rule, decision))
+    return decisions
+
+
+def _would(
+    rule: Rule, inventory: Inventory, alert: Alert, facts: Facts | None, left: Mapping[str, frozenset[str]]
+) -> Decision:
+    """Decide for one matching rule as if it were alone."""
+    instances, refusal = find_instances(rule, alert, inventory)
+    if refusal is not None:
+        return refusal
+    ids = tuple(instance.id for instance in instances)
+    if facts is None:
+        return _outcome(rule, dict.fromkeys(ids), [])
+    known = {i: facts[i].running for i in ids if i in facts}
+    kept, refusal = keep_running(rule, alert, known)
+    if refusal is not None and len(known) == len(ids):
+        return refusal
+    return _choose(rule, [i for i in ids if i in kept or i not in known], facts, left)
+
+
+def _choose(rule: Rule, ids: Sequence[str], facts: Facts, left: Mapping[str, frozenset[str]]) -> Decision:
+    goes_to: dict[str, str | None] = {}
+    notes: list[str] = []
+    for instance in ids:
+        goes_to[instance] = None
+        if instance not in facts:
+            notes.append(f"{_label(instance)} was not looked at")
+            continue
+        choice = choose(rule.to, facts[instance], left.get(instance, frozenset()))
+        goes_to[instance] = choice.chosen
+        if choice.chosen is None:
+            dropped = "; ".join(candidate.detail for candidate in choice.candidates)
+            notes.append(f"{_label(instance)} has no release to go back to ({dropped or 'none is there'})")
+    if rule.mode is Mode.ACT and all(i in facts and goes_to[i] is None for i in ids):
+        return Decision(Outcome.HOLD, Reason.NO_CANDIDATE, "; ".join(notes), goes_to)
+    return _outcome(rule, goes_to, notes)
+
+
+def _outcome(rule: Rule, goes_to: Mapping[str, str | None], notes: Sequence[str]) -> Decision:
+    moves = ", ".join(f"{_label(i)} to {to}" if to else _label(i) for i, to in goes_to.items())
+    if rule.mode is Mode.ACT:
+        detail = "; ".join([f"rolls back {moves}", *notes])
+        return Decision(Outcome.ROLL_BACK, Reason.ALLOWED, detail, goes_to)
+    detail = "; ".join([f"would roll back {moves}", *notes, "`mode: act` lets the rule do it"])
+    return Decision(Outcome.OBSERVE, Reason.OBSERVE_MODE, detail, goes_to)
+
+
+def _acted_on(decision: Decision) -> Iterable[str]:
+    """Return the instances that now have their rule: those it rolls back, or holds for want of a release."""
+    return decision.instances if decision.reason in (Reason.ALLOWED, Reason.NO_CANDIDATE) else ()
+
+
+def _without(taken: Mapping[str, str], decision: Decision) -> Decision:
+    """Take out what an earlier rule has."""
+    gone = {instance: taken[instance] for instance in decision.instances if instance in taken}
+    if not gone:
+        return decision
+    others = ", ".join(f"{_label(instance)} belongs to rule {rule}" for instance, rule in gone.items())
+    rest = {i: to for i, to in decision.instances.items() if i not in gone}
+    if rest:
+        return replace(decision, detail=f"{decision.detail}; but {others}, which comes first", instances=rest)
+    detail = f"{others}, which comes first; put this rule before it if it should act"
+    return Decision(Outcome.REFUSE, Reason.ANOTHER_RULE_FIRST, detail, dict.fromkeys(gone))
+
+
+def _mismatch(rule: Rule, labels: Mapping[str, str]) -> str:
+    """Say which matcher does not hold."""
+    failing = next((matcher for matcher in rule.when.matchers if not matcher.matches(labels)), None)
+    if failing is not None:
+        return _failed(failing, labels)
+    return "none of the lists under `any` matches"
+
+
+def _failed(matcher: Matcher, labels: Mapping[str, str]) -> str:
+    value = labels.get(matcher.name)
+    return f"{matcher} does not hold: " + (
+        f'{matcher.name} is "{value}"' if value else f"there is no {matcher.name}"
+    )
+
+
+def _label(instance: str) -> str:
+    return Instance.from_id(instance).label
+
+
+def _written(decision: Decision) -> dict[str, Any]:
+    return {
+        "outcome": decision.outcome.value,
+        "reason": decision.reason.value,
+        "detail": decision.detail,
+        "instances": dict(decision.instances),
+    }
