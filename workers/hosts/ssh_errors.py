@@ -73,7 +73,8 @@ def as_connect_error(error: Exception, place: SshPlace) -> RollbackError:
 def _mismatch(place: SshPlace, shown: str) -> Permanent:
     message = (
         f"{place.known_as} shows {shown}, not the key in {place.known_hosts}: somebody may be in between. "
-        f"If the host was set up anew, run `ssh-keygen -R '{place.known_as}' -f {place.known_hosts}`, then {place.learn_key}"
+        f"If the host was set up anew, run `ssh-keygen -R '{place.known_as}' -f {place.known_hosts}`, "
+        f"then {place.learn_key}"
     )
     return Permanent(Reason.HOST_KEY_MISMATCH, message)
 

@@ -225,7 +225,7 @@ class _Stretch:
     def _reconsider(self) -> None:
         """Look at a held rollback that alerts joined: where its arrival is gone, a new one takes its place."""
         rollback = self._rollback
-        if not rollback.arrival or self._reach().observe().arrival == rollback.arrival:
+        if not self._arrival_gone():
             self._ledger.rollbacks.move(
                 self._lease.hold, (State.HELD,), State.HELD, {}, look_again_s=None, release=True
             )
@@ -251,6 +251,13 @@ class _Stretch:
                     spec=self._terms.write(),
                 )
             )
+
+    def _arrival_gone(self) -> bool:
+        """Whether somebody else brought another release; what our own hand brought does not count."""
+        rollback, seen = self._rollback, self._reach().observe()
+        if not rollback.arrival or seen.arrival == rollback.arrival:
+            return False
+        return rollback.changed_ms is None or seen.running != rollback.to_release
 
     # -- what went otherwise
 
