@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -16,6 +17,21 @@ class FileError:
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line}:{self.column}: {self.message}"
+
+
+class Place(NamedTuple):
+    """Where something is written."""
+
+    file: str
+    line: int
+    column: int
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}"
+
+    def says(self, message: str) -> FileError:
+        """Make an error, or a warning, at this place."""
+        return FileError(*self, message)
 
 
 class RuleFileErrors(ValueError):

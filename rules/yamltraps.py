@@ -66,8 +66,8 @@ _SYNTAX = {
     "expected ',' or '}'": "this mapping is never closed, or a comma is missing; text that holds a comma, "
     "a bracket or quotes must be in quotes as a whole",
     "could not find expected ':'": "a key needs `: ` and a value; put text that goes over several lines in quotes",
-    "unknown escape": "in \"double quotes\" a backslash begins an escape; write 'single quotes', or two backslashes",
-    "hexdecimal": "in \"double quotes\" a backslash begins an escape; write 'single quotes', or two backslashes",
+    "unknown escape": 'a backslash begins an escape in "double quotes"; write single quotes, or two backslashes',
+    "hexdecimal": 'a backslash begins an escape in "double quotes"; write single quotes, or two backslashes',
 }
 
 

@@ -1,0 +1,185 @@
+"""From what a model refuses to `file:line:column: message`, with what was probably meant."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from typing import TYPE_CHECKING, Any, TypeVar, get_args
+
+from pydantic import BaseModel, ValidationError
+
+from rules.fieldtypes import MATCHER, NOT_TEXT, SAID
+from rules.yamlnodes import Broken, Mapping, Scalar, Sequence, value_of
+from rules.yamltraps import cut_at_comment, not_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from pydantic_core import ErrorDetails
+
+    from rules.fileerrors import FileError
+    from rules.yamlfile import Document
+    from rules.yamlnodes import Node
+
+Model = TypeVar("Model", bound=BaseModel)
+Loc = tuple[int | str, ...]
+
+
+def check(
+    model: type[Model], node: Node, document: Document, *, later: frozenset[str] = frozenset()
+) -> tuple[Model | None, list[FileError]]:
+    """Read a node as a model. `later` names dotted keys that a coming version enforces, and this one does not."""
+    try:
+        return model.model_validate(value_of(node)), []
+    except ValidationError as error:
+        details = error.errors(include_url=False)
+    return None, [found for detail in details if (found := _explain(detail, model, node, document, later))]
+
+
+def near_miss(word: str, known: Iterable[str]) -> str:
+    """Return `; did you mean …?` when a known word is close, else nothing."""
+    close = difflib.get_close_matches(word.lower().replace("_", "-"), list(known), n=1)
+    return f"; did you mean `{close[0]}`?" if close else ""
+
+
+def not_enforced(field: str, instead: str = "remove it") -> str:
+    """Say that a field of rules/v1 has no effect yet, which is why it may not stand in a file."""
+    return (
+        f"`{field}` is part of rules/v1 but this version does not enforce it yet; {instead} "
+        "(a rule must not look safer than it is)"
+    )
+
+
+def _explain(
+    detail: ErrorDetails, model: type[BaseModel], root: Node, document: Document, later: frozenset[str]
+) -> FileError | None:
+    loc = detail["loc"]
+    place, at_key = find_node(root, loc)
+    if detail["type"] == "extra_forbidden":
+        return document.error(at_key or place, _unknown_key(loc, model, later))
+    if isinstance(place, Broken):
+        return None
+    if detail["type"] == "missing":
+        return document.error(place, f"`{loc[-1]}` is missing; add it")
+    if detail["type"] == NOT_TEXT:
+        return document.error(place, not_text(place, document.source(place)))
+    if loc and loc[-1] == "[key]":
+        return document.error(at_key or place, _message(detail, place))
+    message = _message(detail, place)
+    if detail["type"] == MATCHER:
+        message += _written_wrong(place, document)
+    return document.error(place, message)
+
+
+def find_node(root: Node, loc: Loc) -> tuple[Node, Scalar | None]:
+    """Follow a pydantic location as far as the tree goes; return the value there, and its key."""
+    node, key = root, None
+    for part in loc:
+        if isinstance(node, Mapping) and part in node.entries:
+            entry = node.entries[str(part)]
+            node, key = entry.value, entry.key
+        elif isinstance(node, Sequence) and isinstance(part, int) and part < len(node.items):
+            node, key = node.items[part], None
+    return node, key
+
+
+def _written_wrong(node: Node, document: Document) -> str:
+    """Say what YAML did to a matcher, where it did something."""
+    if not isinstance(node, Scalar) or not node.plain:
+        return ""
+    after = document.after(node)
+    if cut := cut_at_comment(node, after):
+        return f" ({cut})"
+    if '"' in node.text:
+        return " (in YAML, put the whole matcher in single quotes, like 'severity=\"critical\"')"
+    return ""
+
+
+def _unknown_key(loc: Loc, model: type[BaseModel], later: frozenset[str]) -> str:
+    path = [str(part) for part in loc if isinstance(part, str)]
+    dotted = ".".join(path)
+    if dotted in later:
+        return not_enforced(dotted)
+    key = path[-1]
+    known = _keys(_models_at(model, loc[:-1]))
+    if hint := near_miss(key, known):
+        return f"`{key}` is not known here{hint}"
+    if home := next((where for where, name in _homes(model, "") if name == key), None):
+        return f"`{key}` is not known here; it belongs under `{home}`" if home else f"`{key}` belongs one level up"
+    return f"`{key}` is not known here; known are {', '.join(known)}"
+
+
+def _models_at(model: type[BaseModel], loc: Loc) -> list[type[BaseModel]]:
+    models = [model]
+    for part in loc:
+        fields = [info for m in models for info in m.model_fields.values() if info.alias == part]
+        if fields:
+            models = [inner for info in fields for inner in _models_in(info.annotation)]
+    return models
+
+
+def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for inner in get_args(annotation):
+        yield from _models_in(inner)
+
+
+def _keys(models: Iterable[type[BaseModel]]) -> list[str]:
+    return [info.alias or name for model in models for name, info in model.model_fields.items()]
+
+
+def _homes(model: type[BaseModel], path: str) -> Iterator[tuple[str, str]]:
+    """Walk every key that a model knows, with the path it stands under."""
+    for name, info in model.model_fields.items():
+        alias = info.alias or name
+        yield path, alias
+        for inner in _models_in(info.annotation):
+            yield from _homes(inner, f"{path}.{alias}".lstrip("."))
+
+
+def _message(detail: ErrorDetails, node: Node) -> str:
+    context = detail.get("ctx", {})
+    kind = detail["type"]
+    if kind in {SAID, MATCHER}:
+        return str(context["message"])
+    if isinstance(node, Scalar) and node.plain and not node.text:
+        return "its value is missing"
+    if kind in {"literal_error", "enum"}:
+        return _not_one_of(node, str(context["expected"]))
+    if kind in _WANTED:
+        return _WANTED[kind]
+    for limit, words in _LIMITS.items():
+        if limit in context:
+            return f"{words} {context[limit]}"
+    return detail["msg"]
+
+
+def _not_one_of(node: Node, expected: str) -> str:
+    words = re.findall(r"'([^']*)'", expected) or [expected]
+    if not isinstance(node, Scalar):
+        return f"write {' or '.join(words)} here"
+    hint = near_miss(node.text, words)
+    return f"`{node.text}` is not known here{hint or '; write ' + ' or '.join(words)}"
+
+
+_WANTED = {
+    "model_type": "this must be a mapping: keys with values",
+    "model_attributes_type": "this must be a mapping: keys with values",
+    "dict_type": "this must be a mapping: keys with values",
+    "list_type": "this must be a list: write `- ` before each item, or [ ] around them",
+    "int_type": "this must be a whole number",
+    "int_from_float": "this must be a whole number",
+    "float_type": "this must be a number",
+    "finite_number": "this must be a number",
+    "bool_type": "write true or false here",
+    "too_short": "this must not be empty",
+}
+
+_LIMITS = {
+    "ge": "this must be at least",
+    "gt": "this must be more than",
+    "le": "this must be at most",
+    "lt": "this must be less than",
+    "max_length": "this is too long; the limit is",
+}

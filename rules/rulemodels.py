@@ -1,0 +1,295 @@
+"""The rule file as a model: what each field may hold, what it defaults to, what it means.
+
+The JSON Schema and the checks come from here. Only what this version enforces is known; `LATER` lists the
+fields of rules/v1 that are not, so that they are refused by name instead of being ignored.
+"""
+
+from __future__ import annotations
+
+import re
+import typing
+from types import MappingProxyType
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, Field, WithJsonSchema, WrapValidator, model_validator
+
+from rules.fieldtypes import (
+    AnyOf,
+    Duration,
+    MatcherText,
+    Prose,
+    Section,
+    SomeTime,
+    TemplateText,
+    Text,
+    checked,
+    reads,
+    say,
+    text,
+)
+from rules.matchers import Matcher
+from rules.modelerrors import near_miss, not_enforced
+from rules.rule import HostsTarget, Mode, Previous, Retry, Rule, Target, Verify, Version, When
+from rules.services import is_safe_name
+
+if typing.TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pydantic import ValidatorFunctionWrapHandler
+
+LATER = frozenset(
+    {
+        *("guards", "notify", "restore", "waves"),
+        *("when.for", "when.alert-for", "when.unless", "when.also"),
+        *("target.kubernetes", "target.arrived-within"),
+        *("before.require", "verify.check", "verify.on-ineffective"),
+    }
+)
+_LATER_TO = ("last-known-good", "stable", "scale-to-zero", "same-as")
+_NAME = re.compile(r"[a-z0-9][a-z0-9-]*")
+_LONGEST_NAME = 63
+
+
+def _rule_name(name: str) -> str | None:
+    if len(name) > _LONGEST_NAME:
+        return f"the name is longer than {_LONGEST_NAME} characters; shorten it"
+    if not _NAME.fullmatch(name):
+        return f"`{name}` cannot name a rule; use small letters, digits and -, like canary-errors"
+    return None
+
+
+def _mode(value: Any) -> Mode:
+    written = text(value)
+    if written == "ask":
+        say(not_enforced("mode: ask", "write observe or act"))
+    if written not in set(Mode):
+        say(f"`{written}` is no mode{near_miss(written, Mode) or '; write observe or act'}")
+    return Mode(written)
+
+
+def _release(name: str) -> str | None:
+    if "{{" in name:
+        return "templates are not looked up here; write the release's name"
+    if not is_safe_name(name):
+        return f"`{name}` cannot name a release: no /, no control character, no - or . first, 255 bytes at most"
+    return None
+
+
+def _cleared(value: Any, handler: ValidatorFunctionWrapHandler) -> float:
+    if value == "auto":
+        say(not_enforced("cleared-within: auto", "write a duration such as 15m"))
+    return float(handler(value))
+
+
+def _some_matchers(value: list[tuple[Matcher, ...]]) -> list[tuple[Matcher, ...]]:
+    return value or say("there is no matcher here; a rule that is about every alert must say so")
+
+
+Matchers = Annotated[list[MatcherText], AfterValidator(_some_matchers), Field(json_schema_extra={"minItems": 1})]
+
+
+class MatchersModel(Section):
+    """One list of matchers, all of which must hold."""
+
+    matchers: Annotated[Matchers, Field(description="Matchers in Alertmanager's syntax; all must hold.")]
+
+    def flat(self) -> tuple[Matcher, ...]:
+        """Return the matchers of all entries in one list."""
+        return tuple(matcher for entry in self.matchers for matcher in entry)
+
+
+class WhenModel(Section):
+    """Which alerts the rule is about."""
+
+    matchers: Annotated[
+        Matchers | None, Field(description="Matchers in Alertmanager's syntax; all must hold.")
+    ] = None
+    any_: Annotated[
+        list[MatchersModel] | None,
+        Field(min_length=1, description="Lists of matchers; at least one list must hold, beside `matchers`."),
+    ] = None
+
+    @model_validator(mode="after")
+    def _says_something(self) -> WhenModel:
+        if self.matchers is None and self.any_ is None:
+            say("`matchers` is missing; a rule must say which alerts it is about")
+        return self
+
+    def read(self) -> When:
+        """Return it as the rest of the project sees it."""
+        flat = tuple(matcher for entry in self.matchers or [] for matcher in entry)
+        return When(flat, tuple(one.flat() for one in self.any_ or []))
+
+
+class HostsModel(Section):
+    """Services on hosts of the inventory."""
+
+    instance: Annotated[
+        TemplateText | None,
+        Field(description="The host the alert names: name, address, address:port, or its own `instance`. "
+              "Without it: every host of the service."),
+    ] = None  # fmt: skip
+
+
+class TargetModel(Section):
+    """Which instances the rule is about."""
+
+    hosts: Annotated[HostsModel | None, Field(description="Services on hosts of the inventory.")] = None
+    service: Annotated[
+        TemplateText | None,
+        Field(description="The service. Without it: the host's only one, or what the alert's labels say."),
+    ] = None
+    only: Annotated[
+        dict[Text, AnyOf],
+        Field(
+            default_factory=dict,
+            description="Labels the instance must carry, whatever the alert says; a list means any of.",
+        ),
+    ]
+    except_: Annotated[
+        dict[Text, AnyOf],
+        Field(default_factory=dict, description="Labels the instance must not carry; a list means none of."),
+    ]
+    running: Annotated[
+        TemplateText | None, Field(description="Only instances that run this release right now.")
+    ] = None
+
+    @model_validator(mode="after")
+    def _names_a_kind(self) -> TargetModel:
+        if self.hosts is None:
+            say(
+                "`hosts` is missing: this version rolls back services on hosts; "
+                "add `hosts: {}` or `hosts: {instance: …}`"
+            )
+        return self
+
+    def read(self) -> Target:
+        """Return it as the rest of the project sees it."""
+        hosts = HostsTarget(self.hosts.instance if self.hosts else None)
+        return Target(hosts, self.service, _frozen(self.only), _frozen(self.except_), self.running)
+
+
+def _frozen(values: Mapping[str, list[str]]) -> Mapping[str, tuple[str, ...]]:
+    return MappingProxyType({label: tuple(wanted) for label, wanted in values.items()})
+
+
+class VersionModel(Section):
+    """One release by its name."""
+
+    version: Annotated[Text, checked(_release), Field(description="The release's name.")]
+
+
+def _to(value: Any, handler: ValidatorFunctionWrapHandler) -> Previous | Version:
+    if isinstance(value, dict) and (later := next((key for key in _LATER_TO if key in value), None)):
+        say(not_enforced(f"to: {later}", "write previous or {version: NAME}"))
+    if isinstance(value, dict):
+        return Version(handler(value).version)
+    written = text(value)
+    if written in _LATER_TO:
+        say(not_enforced(f"to: {written}", "write previous or {version: NAME}"))
+    if written != "previous":
+        hint = near_miss(written, ("previous",)) or f"; for a release's name write {{version: {written}}}"
+        say(f"`{written}` is not known here{hint}")
+    return Previous()
+
+
+_ToEntry = Annotated[
+    VersionModel,
+    WrapValidator(_to),
+    WithJsonSchema({"anyOf": [{"const": "previous"}, {"$ref": "#/$defs/VersionModel"}]}),
+]
+
+
+class EvidenceModel(Section):
+    """What is kept, because going back destroys it."""
+
+    logs: Annotated[Duration, Field(description="How far back the logs are kept.")] = 1800.0
+
+
+class BeforeModel(Section):
+    """What happens before the first change."""
+
+    evidence: Annotated[EvidenceModel, Field(description="What is kept.")] = EvidenceModel()
+
+
+class VerifyModel(Section):
+    """How it is seen that going back helped."""
+
+    healthy_within: Annotated[SomeTime, Field(description="How long the instance may take to be healthy.")] = 300.0
+    steady: Annotated[Duration, Field(description="How long it must stay healthy.")] = 10.0
+    cleared_within: Annotated[
+        SomeTime, WrapValidator(_cleared), Field(description="How long the alert may take to be gone.")
+    ] = 900.0
+
+    def read(self) -> Verify:
+        """Return it as the rest of the project sees it."""
+        return Verify(self.healthy_within, self.steady, self.cleared_within)
+
+
+class RetryModel(Section):
+    """What happens when an attempt fails for a reason that may pass."""
+
+    attempts: Annotated[int, Field(ge=1, le=100, description="How many attempts there are in all.")] = 5
+    initial: Annotated[SomeTime, Field(description="The pause before the second attempt.")] = 2.0
+    factor: Annotated[float, Field(ge=1, le=100, description="How much longer each pause is than the last.")] = 2.0
+    max_: Annotated[SomeTime, Field(description="The longest pause.")] = 120.0
+
+    @model_validator(mode="after")
+    def _grows(self) -> RetryModel:
+        if self.max_ < self.initial:
+            say("`max` is shorter than `initial`; make it at least as long")
+        return self
+
+    def read(self) -> Retry:
+        """Return it as the rest of the project sees it."""
+        return Retry(self.attempts, self.initial, self.factor, self.max_)
+
+
+class RuleModel(Section):
+    """One rule: when, what, to which release, and how it is verified."""
+
+    name: Annotated[
+        Text,
+        checked(_rule_name),
+        Field(description="The rule's name, unique in all rule files."),
+        WithJsonSchema({"type": "string", "pattern": f"^{_NAME.pattern}$", "maxLength": _LONGEST_NAME}),
+    ]
+    description: Annotated[Prose, Field(description="What it is for, for people.")] = ""
+    mode: Annotated[
+        Mode,
+        reads(_mode),
+        Field(description="What the rule may do on its own: observe (say what it would do) or act."),
+        WithJsonSchema({"enum": [mode.value for mode in Mode]}),
+    ] = Mode.OBSERVE
+    when: Annotated[WhenModel, Field(description="Which alerts the rule is about.")]
+    target: Annotated[TargetModel, Field(description="Which instances the rule is about.")]
+    to: Annotated[
+        list[_ToEntry],
+        Field(min_length=1, description="Releases to go back to, in order: the first that can be had is taken."),
+    ]
+    before: Annotated[BeforeModel, Field(description="What happens before the first change.")] = BeforeModel()
+    verify: Annotated[VerifyModel, Field(description="How it is seen that going back helped.")] = VerifyModel()
+    retry: Annotated[RetryModel, Field(description="How an attempt that failed is repeated.")] = RetryModel()
+
+    def read(self, source: str) -> Rule:
+        """Return it as the rest of the project sees it."""
+        return Rule(
+            name=self.name,
+            description=self.description,
+            mode=self.mode,
+            when=self.when.read(),
+            target=self.target.read(),
+            to=typing.cast("tuple[Previous | Version, ...]", tuple(self.to)),
+            evidence_logs_s=self.before.evidence.logs,
+            verify=self.verify.read(),
+            retry=self.retry.read(),
+            source=source,
+        )
+
+
+class RuleFileModel(Section):
+    """The outside of a rule file; its rules are read one by one, each over the defaults."""
+
+    version: typing.Literal["rules/v1"]
+    defaults: dict[str, Any] = Field(default_factory=dict)
+    rules: list[Any]
