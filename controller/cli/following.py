@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
@@ -41,7 +42,7 @@ def follow(server: Api, ids: Sequence[str], timeout_s: float, *, as_json: bool =
 
 
 def _live(*, as_json: bool) -> Any:
-    if as_json or not click.get_text_stream("stdout").isatty():
+    if as_json or not sys.stdout.isatty():
         return nullcontext(None)
     from controller.cli.terminal import console  # noqa: PLC0415
 

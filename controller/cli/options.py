@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from controller.cli.api import Api
     from controller.settings import Settings
+    from controller.settings.house import House
 
 F = TypeVar("F", bound="Callable[..., Any]")
 
@@ -48,3 +49,14 @@ def api(config: Path | None, url: str | None) -> Api:
 
     settings = load(config)
     return Api(url.rstrip("/") if url else settings.server_url, find_token(settings))
+
+
+def load_house(settings: Settings) -> House:
+    """Read rules and inventory; everything that is wrong with them ends the command."""
+    from controller.settings.house import House  # noqa: PLC0415
+    from rules.fileerrors import RuleFileErrors  # noqa: PLC0415
+
+    try:
+        return House.load(settings)
+    except RuleFileErrors as error:
+        raise Unusable(str(error)) from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import unicodedata
 from typing import TYPE_CHECKING, Any
 
@@ -72,5 +73,5 @@ def console() -> Console:
     """Build the console for standard output; without a terminal it is wide and plain."""
     from rich.console import Console  # noqa: PLC0415
 
-    stream = click.get_text_stream("stdout")
+    stream = sys.stdout
     return Console(file=stream, markup=False, highlight=False, emoji=False, width=None if stream.isatty() else 240)

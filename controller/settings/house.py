@@ -134,12 +134,12 @@ def _read(rules: tuple[Path, ...], inventory: Path) -> Reading:
     sets: list[RuleSet] = []
     for path in rule_files(rules):
         try:
-            sets.append(parse_rules(_text(path), str(path)))
+            sets.append(parse_rules(_data(path), str(path)))
         except RuleFileErrors as error:
             errors.extend(error.errors)
     hosts = None
     try:
-        hosts = parse_inventory(_text(inventory), str(inventory))
+        hosts = parse_inventory(_data(inventory), str(inventory))
     except RuleFileErrors as error:
         errors.extend(error.errors)
     if errors or hosts is None:
@@ -147,10 +147,9 @@ def _read(rules: tuple[Path, ...], inventory: Path) -> Reading:
     return Reading(combine(sets), hosts, time.time())
 
 
-def _text(path: Path) -> str:
+def _data(path: Path) -> bytes:
     try:
-        return path.read_text(encoding="utf-8")
+        return path.read_bytes()
     except OSError as error:
-        raise RuleFileErrors((FileError(str(path), 1, 1, f"cannot be read: {error.strerror}"),)) from error
-    except UnicodeDecodeError as error:
-        raise RuleFileErrors((FileError(str(path), 1, 1, "is not UTF-8 text"),)) from error
+        message = f"the file cannot be read: {error.strerror}; write it, or correct its name in the settings"
+        raise RuleFileErrors((FileError(str(path), 1, 1, message),)) from error

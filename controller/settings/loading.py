@@ -4,16 +4,27 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import pydantic_settings
 from pydantic import ValidationError
-from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError
 
+from controller.settings.places import Places, misspelt_variables
 from controller.settings.settings import Settings
+from rules.fileerrors import RuleFileErrors
+from rules.yamlfile import read_yaml
+from rules.yamlnodes import Broken, Unclear, value_of
 
-PLACES = (Path("rollback.yaml"), Path("/etc/rollback-controller/rollback.yaml"))
+if TYPE_CHECKING:
+    from rules.yamlnodes import Value
+
+USUAL_PLACES = (Path("rollback.yaml"), Path("/etc/rollback-controller/rollback.yaml"))
 """Where the settings file is looked for when nobody names one."""
+
+_PATHS = frozenset({"rules", "inventory", "data_dir", "token_file", "password_file", "file"})
+"""The keys whose values are paths, wherever they stand."""
+
+_DEFAULTS = {"rules": "rules.yaml", "inventory": "inventory.yaml", "data_dir": "data"}
 
 
 class SettingsError(Exception):
@@ -30,7 +41,7 @@ def find_settings_file(path: Path | None) -> Path | None:
         return path
     if named := os.environ.get("ROLLBACK_CONFIG"):
         return Path(named)
-    return next((place for place in PLACES if place.is_file()), None)
+    return next((place for place in USUAL_PLACES if place.is_file()), None)
 
 
 def load_settings(path: Path | None = None) -> Settings:
@@ -39,20 +50,58 @@ def load_settings(path: Path | None = None) -> Settings:
     Relative paths in the file are relative to the file; those in variables, to the working directory.
     """
     found = find_settings_file(path)
-    values: dict[str, Any] = {} if found is None else _read(found)
+    places, values = (Places(), {}) if found is None else _read(found)
+    if misspelt := misspelt_variables(os.environ):
+        raise SettingsError(*misspelt)
     try:
         settings = Settings(**values)
     except ValidationError as error:
-        raise SettingsError(*(f"{found}: {e['loc']}: {e['msg']}" for e in error.errors())) from error
+        problems = [places.problem(e["loc"], e["type"], e["msg"]) for e in error.errors(include_url=False)]
+        raise SettingsError(*problems) from error
+    except pydantic_settings.SettingsError as error:
+        raise SettingsError(f"{error}. Write it as JSON, or set its parts with `__`.") from error
     if wrong := settings.numbers.contradictions():
-        raise SettingsError(*wrong)
+        raise SettingsError(*(places.said(("numbers",), sentence) for sentence in wrong))
     return settings
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _read(path: Path) -> tuple[Places, dict[str, Any]]:
     try:
-        return YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8")) or {}
+        data = path.read_bytes()
     except OSError as error:
-        raise SettingsError(f"{path}: cannot be read: {error.strerror}. Run `rollbackctl init`.") from error
-    except MarkedYAMLError as error:
-        raise SettingsError(f"{path}: {error}") from error
+        message = f"{path}: cannot be read: {error.strerror}. `rollbackctl init` writes one."
+        raise SettingsError(message) from error
+    if all(line.strip()[:1] in {b"", b"#"} for line in data.splitlines()):
+        return Places(), {}
+    try:
+        document = read_yaml(data, str(path))
+    except RuleFileErrors as error:
+        raise SettingsError(*map(str, error.errors)) from error
+    places = Places(document)
+    values = _plain(value_of(document.root), (), places, path.parent)
+    if document.errors or places.errors:
+        raise SettingsError(*map(str, sorted({*document.errors, *places.errors})))
+    for name in ("rules", "inventory", "data_dir"):
+        values.setdefault(name, path.parent / _DEFAULTS[name])
+    return places, values
+
+
+def _plain(value: Value, loc: tuple[str | int, ...], places: Places, folder: Path) -> Any:
+    """Return what the model takes: underscores in keys, paths beside the file, nothing half understood."""
+    if isinstance(value, dict):
+        return {_key(k): _plain(v, (*loc, _key(k)), places, folder) for k, v in value.items()}
+    if isinstance(value, list):
+        return [_plain(item, (*loc, at), places, folder) for at, item in enumerate(value)]
+    if isinstance(value, Unclear):
+        places.unclear(loc, value)
+        return value.text
+    if isinstance(value, Broken):
+        return None
+    named = [part for part in loc if isinstance(part, str)]
+    if isinstance(value, str) and named and named[-1] in _PATHS:
+        return str(folder / value)
+    return value
+
+
+def _key(key: str) -> str:
+    return key.replace("-", "_")

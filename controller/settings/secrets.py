@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-class SecretUnreadable(Exception):  # noqa: N818 - what happened, in the words of a sentence
+class SecretUnreadable(Exception):
     """A file that should hold a secret cannot be read, or is empty; the message says what to do."""
 
 
@@ -20,9 +20,7 @@ def read_secret(path: Path) -> SecretStr:
         value = path.read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is not text"
-        raise SecretUnreadable(
-            f"cannot read {path}: {why}. Create it, readable by this user only."
-        ) from error
+        raise SecretUnreadable(f"cannot read {path}: {why}. Create it, readable by this user only.") from error
     if not value:
         raise SecretUnreadable(f"{path} is empty. Write the secret into it, on one line.")
     return SecretStr(value)

@@ -1,0 +1,68 @@
+"""The files that `rollbackctl init` writes: short, commented, and ready to run."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+SETTINGS = """\
+# What the server, the workers and rollbackctl are told. Paths are relative to this file.
+# Every key is described in docs/reference/settings.md; a variable wins: ROLLBACK_LISTEN, ROLLBACK_REDIS__URL, …
+rules: [rules.yaml]
+inventory: inventory.yaml
+listen: 127.0.0.1:8095          # where Alertmanager posts to
+data-dir: data                  # where `rollbackctl up` keeps its embedded Valkey
+# redis: {{url: redis://127.0.0.1:6379/0}}   # a Redis or Valkey of your own: AOF on, maxmemory-policy noeviction
+auth:
+  tokens:
+    - {{name: alertmanager, roles: [alerts], file: tokens/alertmanager}}
+    - {{name: operator, roles: [operate], file: tokens/operator}}   # one for each person is better: the record names it
+"""
+
+RULES = """\
+version: rules/v1
+rules:
+  - name: {service}-errors
+    description: A release of {service} answers with errors.
+    mode: observe                # decides and records, and changes nothing; `act` lets it roll back
+    when:
+      matchers: ['alertname="HighErrorRate"', 'severity="critical"']
+    target:
+      hosts: {{instance: "{{{{ $labels.instance }}}}"}}   # the host that the alert names, and no other
+      service: "{service}"
+    to: [previous]               # the newest release that is older than the one that runs
+"""
+
+INVENTORY = """\
+version: inventory/v1
+{reach}services:
+  "{service}":
+    releases: "{releases}"      # one folder or one file for each release
+    current: "{current}"      # the link that is switched
+    restart: {{systemd: "{unit}"}}
+    health: {{systemd: active, for: 10s}}        # better: {{url: "http://{{address}}:8080/healthz", within: 30s}}
+    hosts:
+{hosts}"""
+
+_SSH = """\
+ssh:
+  user: deploy
+  key-file: /etc/rollback-controller/id_ed25519
+  known-hosts: /etc/rollback-controller/known_hosts   # ssh-keyscan HOST, looked over by a person
+"""
+
+_LOCAL = "local"
+
+
+def reach_lines(hosts: Sequence[str]) -> str:
+    """Say how the hosts are reached."""
+    return "connection: local\n" if list(hosts) == [_LOCAL] else _SSH
+
+
+def host_lines(hosts: Sequence[str]) -> str:
+    """List the hosts; labels are what rules select by."""
+    if list(hosts) == [_LOCAL]:
+        return "      - {name: localhost, address: 127.0.0.1, labels: {track: stable}}\n"
+    return "".join(f'      - {{name: "{host}", address: "{host}", labels: {{track: stable}}}}\n' for host in hosts)
