@@ -6,6 +6,7 @@ both read it but differently the classic reading wins (its default mode). `parse
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, TypeAlias, cast
 
@@ -41,7 +42,7 @@ class Matcher:
             try:
                 object.__setattr__(self, "_test", compile_anchored(self.value))
             except RegexError as error:
-                raise MatcherError(f"{self.name}{self.op}: not a regular expression: {error}") from error
+                raise MatcherError(f"{self} is not a regular expression (RE2): {error}; correct it") from error
 
     def matches(self, labels: Mapping[str, str]) -> bool:
         """Tell whether the condition holds for these labels."""
@@ -69,12 +70,18 @@ def parse_matchers(text: str) -> tuple[Matcher, ...]:
     """
     if not text.isascii() and any("\ud800" <= char <= "\udfff" for char in text):
         raise MatcherError("the text is not valid Unicode: it holds half of a surrogate pair; type it again")
+    # The classic reading wins wherever there is one. Where there is none, the UTF-8 reading counts, and its
+    # refusal is the one that says where.
     try:
-        return _compiled(parse_classic(text))
+        classic = parse_classic(text)
     except MatcherError:
-        # The classic reading wins wherever there is one. Where there is none, the UTF-8 reading counts, and
-        # its refusal is the one that says where.
         return _compiled(parse_utf8(text))
+    try:
+        return _compiled(classic)
+    except MatcherError as bad_expression:
+        with suppress(MatcherError):
+            return _compiled(parse_utf8(text))
+        raise bad_expression from None
 
 
 def _compiled(triples: tuple[Triple, ...]) -> tuple[Matcher, ...]:

@@ -6,6 +6,7 @@ in proportion to the text. Where Go's syntax and RE2's differ, `rules.regex_dial
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import re2
@@ -21,12 +22,17 @@ _USUAL_MEMORY = 8 << 20
 _MOST_MEMORY = 256 << 20
 
 
+@lru_cache(maxsize=1024)
 def compile_anchored(value: str) -> Callable[[str], bool]:
     """Return a test for `^(?:value)$`, put together as text and searched, as Alertmanager does.
 
-    So `a)|(?:b` compiles, and means "starts with a, or ends with b".
+    So `a)|(?:b` compiles, and means "starts with a, or ends with b". Rules that ask the same share one test.
     """
-    search = _compile(to_re2(f"^(?:{value})$").encode()).search
+    pattern = to_re2(f"^(?:{value})$")
+    try:
+        search = _compile(pattern.encode()).search
+    except RegexError as error:
+        raise RegexError(str(error).replace(pattern, value)) from error
 
     def test(text: str) -> bool:
         return search(text.encode("utf-8", "surrogatepass")) is not None
