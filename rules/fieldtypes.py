@@ -16,6 +16,7 @@ from pydantic import (
     Field,
     GetPydanticSchema,
     WithJsonSchema,
+    field_validator,
 )
 from pydantic_core import PydanticCustomError, core_schema
 
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 NOT_TEXT = "not_text"
 MATCHER = "matcher"
 SAID = "said"
+INCOMPLETE = "incomplete"
 
 
 def say(message: str, kind: str = SAID) -> NoReturn:
@@ -52,6 +54,12 @@ class Section(BaseModel):
         allow_inf_nan=False,
         hide_input_in_errors=True,
     )
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _not_left_out(cls, value: Any) -> Any:
+        """Refuse a key without a value: it was forgotten, or meant to switch something off, and does neither."""
+        return say("its value is missing; write one, or remove the key") if value is None else value
 
 
 def text(value: Any) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from rules.fieldtypes import MATCHER, NOT_TEXT, SAID
+from rules.fieldtypes import INCOMPLETE, MATCHER, NOT_TEXT, SAID
 from rules.yamlnodes import Broken, Mapping, Scalar, Sequence, value_of
 from rules.yamltraps import cut_at_comment, not_text
 
@@ -26,14 +26,23 @@ Loc = tuple[int | str, ...]
 
 
 def check(
-    model: type[Model], node: Node, document: Document, *, later: frozenset[str] = frozenset()
+    model: type[Model],
+    node: Node,
+    document: Document,
+    *,
+    later: frozenset[str] = frozenset(),
+    partial: bool = False,
 ) -> tuple[Model | None, list[FileError]]:
-    """Read a node as a model. `later` names dotted keys that a coming version enforces, and this one does not."""
+    """Read a node as a model. `later` names dotted keys that a coming version enforces, and this one does not.
+
+    With `partial` it is no mistake to leave something out.
+    """
     try:
         return model.model_validate(value_of(node)), []
     except ValidationError as error:
         details = error.errors(include_url=False)
-    return None, [found for detail in details if (found := _explain(detail, model, node, document, later))]
+    wanted = (detail for detail in details if not (partial and detail["type"] in {"missing", INCOMPLETE}))
+    return None, [found for detail in wanted if (found := _explain(detail, model, node, document, later))]
 
 
 def near_miss(word: str, known: Iterable[str]) -> str:
@@ -54,21 +63,20 @@ def _explain(
     detail: ErrorDetails, model: type[BaseModel], root: Node, document: Document, later: frozenset[str]
 ) -> FileError | None:
     loc = detail["loc"]
-    place, at_key = find_node(root, loc)
+    place, key = find_node(root, loc)
     if detail["type"] == "extra_forbidden":
-        return document.error(at_key or place, _unknown_key(loc, model, later))
+        return document.error(key or place, _unknown_key(loc, model, later))
     if isinstance(place, Broken):
         return None
-    if detail["type"] == "missing":
-        return document.error(place, f"`{loc[-1]}` is missing; add it")
-    if detail["type"] == NOT_TEXT:
-        return document.error(place, not_text(place, document.source(place)))
-    if loc and loc[-1] == "[key]":
-        return document.error(at_key or place, _message(detail, place))
-    message = _message(detail, place)
-    if detail["type"] == MATCHER:
-        message += _written_wrong(place, document)
-    return document.error(place, message)
+    if _is_left_out(place):
+        # YAML puts an empty value where the next thing begins; people look for it at its key.
+        return document.error(key or place, "its value is missing; write one, or remove the key")
+    at_key = bool(loc) and loc[-1] == "[key]"
+    return document.error(key if key and at_key else place, _message(detail, place, document))
+
+
+def _is_left_out(node: Node) -> bool:
+    return isinstance(node, Scalar) and node.plain and not node.text
 
 
 def find_node(root: Node, loc: Loc) -> tuple[Node, Scalar | None]:
@@ -138,13 +146,19 @@ def _homes(model: type[BaseModel], path: str) -> Iterator[tuple[str, str]]:
             yield from _homes(inner, f"{path}.{alias}".lstrip("."))
 
 
-def _message(detail: ErrorDetails, node: Node) -> str:
+def _message(detail: ErrorDetails, node: Node, document: Document) -> str:
     context = detail.get("ctx", {})
     kind = detail["type"]
-    if kind in {SAID, MATCHER}:
-        return str(context["message"])
-    if isinstance(node, Scalar) and node.plain and not node.text:
-        return "its value is missing"
+    if kind == "missing":
+        return f"`{detail['loc'][-1]}` is missing; add it"
+    if kind == NOT_TEXT:
+        return not_text(node, document.source(node))
+    if kind in {SAID, MATCHER, INCOMPLETE}:
+        return str(context["message"]) + (_written_wrong(node, document) if kind == MATCHER else "")
+    return _refused(kind, context, node, detail["msg"])
+
+
+def _refused(kind: str, context: dict[str, Any], node: Node, said: str) -> str:
     if kind in {"literal_error", "enum"}:
         return _not_one_of(node, str(context["expected"]))
     if kind in _WANTED:
@@ -152,7 +166,7 @@ def _message(detail: ErrorDetails, node: Node) -> str:
     for limit, words in _LIMITS.items():
         if limit in context:
             return f"{words} {context[limit]}"
-    return detail["msg"]
+    return said
 
 
 def _not_one_of(node: Node, expected: str) -> str:

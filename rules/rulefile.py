@@ -97,8 +97,8 @@ def _check_defaults(defaults: Mapping, document: Document) -> Iterator[FileError
     for key in _OF_ONE_RULE:
         if key in defaults.entries:
             yield document.error(defaults.entries[key].key, f"`{key}` belongs to one rule; move it there")
-    _, errors = check(RuleModel, defaults, document, later=LATER)
-    yield from (error for error in errors if "is missing" not in error.message)
+    _, errors = check(RuleModel, defaults, document, later=LATER, partial=True)
+    yield from errors
 
 
 def _over(defaults: Node | None, own: Node) -> Node:

@@ -14,6 +14,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, Field, WithJsonSchema, WrapValidator, model_validator
 
 from rules.fieldtypes import (
+    INCOMPLETE,
     AnyOf,
     Duration,
     MatcherText,
@@ -112,7 +113,7 @@ class WhenModel(Section):
     @model_validator(mode="after")
     def _says_something(self) -> WhenModel:
         if self.matchers is None and self.any_ is None:
-            say("`matchers` is missing; a rule must say which alerts it is about")
+            say("`matchers` is missing; a rule must say which alerts it is about", INCOMPLETE)
         return self
 
     def read(self) -> When:
@@ -159,7 +160,8 @@ class TargetModel(Section):
         if self.hosts is None:
             say(
                 "`hosts` is missing: this version rolls back services on hosts; "
-                "add `hosts: {}` or `hosts: {instance: …}`"
+                "add `hosts: {}` or `hosts: {instance: …}`",
+                INCOMPLETE,
             )
         return self
 
