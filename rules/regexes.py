@@ -30,7 +30,7 @@ def compile_anchored(value: str) -> Callable[[str], bool]:
     """
     pattern = to_re2(f"^(?:{value})$")
     try:
-        search = _compile(pattern.encode()).search
+        search = _compile(pattern.encode("utf-8", "surrogatepass")).search
     except RegexError as error:
         raise RegexError(str(error).replace(pattern, value)) from error
 
