@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from socket import gethostname
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ data-dir: data                  # where `rollbackctl up` keeps its embedded Valk
 auth:
   tokens:
     - {{name: alertmanager, roles: [alerts], file: tokens/alertmanager}}
-    - {{name: operator, roles: [operate], file: tokens/operator}}   # one for each person is better: the record names it
+    - {{name: operator, roles: [operate], file: tokens/operator}}   # better one for each person
 """
 
 RULES = """\
@@ -64,5 +65,5 @@ def reach_lines(hosts: Sequence[str]) -> str:
 def host_lines(hosts: Sequence[str]) -> str:
     """List the hosts; labels are what rules select by."""
     if list(hosts) == [_LOCAL]:
-        return "      - {name: localhost, address: 127.0.0.1, labels: {track: stable}}\n"
+        return f'      - {{name: "{gethostname()}", address: localhost, labels: {{track: stable}}}}\n'
     return "".join(f'      - {{name: "{host}", address: "{host}", labels: {{track: stable}}}}\n' for host in hosts)

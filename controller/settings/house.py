@@ -12,14 +12,17 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from rules.inventory import Inventory, parse_inventory
-from rules.rulefile import FileError, RuleFileErrors, RuleSet, combine, parse_rules
+from controller.settings.reading import read_inventory, read_rules, rule_files
+from rules.fileerrors import RuleFileErrors
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
     from pathlib import Path
 
     from controller.settings.settings import Settings
+    from rules.fileerrors import FileError
+    from rules.rulefile import RuleSet
+    from rules.services import Inventory
 
 log = structlog.get_logger(__name__)
 
@@ -103,19 +106,6 @@ class House:
             log.error("rules.not_loaded", problem=str(problem), kept="the rules and hosts read before")
 
 
-def rule_files(sources: Iterable[Path]) -> tuple[Path, ...]:
-    """Name the files behind `sources`: a file is itself, a directory its `*.yaml` in order of their names."""
-    return tuple(_files(sources))
-
-
-def _files(sources: Iterable[Path]) -> Iterator[Path]:
-    for source in sources:
-        if source.is_dir():
-            yield from sorted(path for path in source.glob("*.yaml") if not path.name.startswith("."))
-        else:
-            yield source
-
-
 def _signature(rules: tuple[Path, ...], inventory: Path) -> Signature:
     return tuple(_stat(path) for path in (*rule_files(rules), inventory))
 
@@ -129,27 +119,8 @@ def _stat(path: Path) -> tuple[str, int, int, int]:
 
 
 def _read(rules: tuple[Path, ...], inventory: Path) -> Reading:
-    """Read everything and collect every error before giving up."""
-    errors: list[FileError] = []
-    sets: list[RuleSet] = []
-    for path in rule_files(rules):
-        try:
-            sets.append(parse_rules(_data(path), str(path)))
-        except RuleFileErrors as error:
-            errors.extend(error.errors)
-    hosts = None
-    try:
-        hosts = parse_inventory(_data(inventory), str(inventory))
-    except RuleFileErrors as error:
-        errors.extend(error.errors)
-    if errors or hosts is None:
-        raise RuleFileErrors(tuple(errors))
-    return Reading(combine(sets), hosts, time.time())
-
-
-def _data(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        message = f"the file cannot be read: {error.strerror}; write it, or correct its name in the settings"
-        raise RuleFileErrors((FileError(str(path), 1, 1, message),)) from error
+    ruleset, errors = read_rules(rules)
+    hosts, wrong = read_inventory(inventory)
+    if ruleset is None or hosts is None:
+        raise RuleFileErrors((*errors, *wrong))
+    return Reading(ruleset, hosts, time.time())

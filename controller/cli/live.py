@@ -1,0 +1,84 @@
+"""Completes what the rules say with what the running controller sees: releases, and what stands in the way."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from controller.cli.api import PLANNING_S
+from rules.decisions import Outcome, Reason
+from rules.instances import Instance
+from rules.rule import Previous
+from rules.targets import keep_running
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from controller.cli.api import Api
+    from rules.alerts import Alert
+    from rules.rule import Rule
+
+_ABOUT_INSTANCES = frozenset({Outcome.ROLL_BACK, Outcome.OBSERVE})
+_MOST_AT_ONCE = 100
+
+
+@dataclass(slots=True)
+class Live:
+    """Asks once for each instance and list of candidates, however many alerts are about it."""
+
+    server: Api
+    rules: Mapping[str, Rule]
+    _known: dict[tuple[str, str], dict[str, Any]]
+
+    @classmethod
+    def of(cls, server: Api, rules: Iterable[Rule]) -> Live:
+        """Ask this server about these rules."""
+        return cls(server, {rule.name: rule for rule in rules}, {})
+
+    def complete(self, entry: dict[str, Any], alert: Alert) -> None:
+        """Fill in the releases of one alert's decisions, or the refusal that a rollback would meet."""
+        for decision in entry["decisions"]:
+            if decision["outcome"] in _ABOUT_INSTANCES and decision["instances"]:
+                self._complete(decision, alert, self.rules[decision["rule"]])
+
+    def _complete(self, decision: dict[str, Any], alert: Alert, rule: Rule) -> None:
+        answers = self._ask(list(decision["instances"]), rule)
+        seen = {instance: _running(answer) for instance, answer in answers.items() if _running(answer) is not None}
+        kept, refusal = keep_running(rule, alert, seen)
+        if refusal is not None and len(seen) == len(answers):
+            decision.update(outcome=refusal.outcome.value, reason=refusal.reason.value, detail=refusal.detail)
+            decision["instances"] = {}
+            return
+        answers = {i: answer for i, answer in answers.items() if i in kept or i not in seen}
+        decision["instances"] = {i: _target(answer) for i, answer in answers.items()}
+        refused = {i: answer["refusal"] for i, answer in answers.items() if answer.get("refusal")}
+        if refused:
+            _refuse(decision, refused, every=len(refused) == len(answers))
+
+    def _ask(self, instances: Sequence[str], rule: Rule) -> dict[str, dict[str, Any]]:
+        to: list[object] = ["previous" if isinstance(e, Previous) else {"version": e.version} for e in rule.to]
+        new = [instance for instance in instances if (instance, str(to)) not in self._known]
+        for at in range(0, len(new), _MOST_AT_ONCE):
+            asked = {"instances": new[at : at + _MOST_AT_ONCE], "to": to}
+            for answer in self.server.post("plans", asked, PLANNING_S)["plans"]:
+                self._known[answer["instance"], str(to)] = answer
+        return {instance: self._known[instance, str(to)] for instance in instances}
+
+
+def _running(answer: Mapping[str, Any]) -> str | None:
+    plan = answer.get("plan") or {}
+    return answer.get("running") or plan.get("from_release")
+
+
+def _target(answer: Mapping[str, Any]) -> str | None:
+    return (answer.get("plan") or {}).get("to_release")
+
+
+def _refuse(decision: dict[str, Any], refused: Mapping[str, Mapping[str, Any]], *, every: bool) -> None:
+    said = "; ".join(f"{Instance.from_id(i).label}: {refusal['detail']}" for i, refusal in refused.items())
+    if not every:
+        decision["detail"] = f"{decision['detail']}; but {said}"
+        return
+    reason = next(iter(refused.values()))["reason"]
+    outcome = Outcome.HOLD if reason == Reason.NO_CANDIDATE else Outcome.REFUSE
+    decision.update(outcome=outcome.value, reason=reason, detail=said)

@@ -1,0 +1,60 @@
+"""Reads rule files and the inventory from disk, and collects every error of every file before giving up."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rules.inventory import parse_inventory
+from rules.rulefile import FileError, RuleFileErrors, RuleSet, combine, parse_rules
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+    from rules.services import Inventory
+
+
+def rule_files(sources: Iterable[Path]) -> tuple[Path, ...]:
+    """Name the files behind `sources`: a file is itself, a directory its `*.yaml` in order of their names."""
+    return tuple(_files(sources))
+
+
+def _files(sources: Iterable[Path]) -> Iterator[Path]:
+    for source in sources:
+        if source.is_dir():
+            yield from sorted(path for path in source.glob("*.yaml") if not path.name.startswith("."))
+        else:
+            yield source
+
+
+def read_rules(sources: Iterable[Path]) -> tuple[RuleSet | None, list[FileError]]:
+    """Read rule files and compare them with each other; None where there are errors."""
+    errors: list[FileError] = []
+    sets: list[RuleSet] = []
+    for path in rule_files(sources):
+        try:
+            sets.append(parse_rules(_data(path), str(path)))
+        except RuleFileErrors as error:
+            errors.extend(error.errors)
+    if errors:
+        return None, errors
+    try:
+        return combine(sets), []
+    except RuleFileErrors as error:
+        return None, list(error.errors)
+
+
+def read_inventory(path: Path) -> tuple[Inventory | None, list[FileError]]:
+    """Read the inventory; None where there are errors."""
+    try:
+        return parse_inventory(_data(path), str(path)), []
+    except RuleFileErrors as error:
+        return None, list(error.errors)
+
+
+def _data(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        message = f"the file cannot be read: {error.strerror}; write it, or correct its name in the settings"
+        raise RuleFileErrors((FileError(str(path), 1, 1, message),)) from error
