@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import structlog
-from rules.targets import find_instances, keep_running
 
 from controller.ledger import Busy, Episode, Gone, NewRollback, Taken
 from controller.ledger.decisions import Decided
@@ -14,6 +13,7 @@ from rules.decisions import Decision, Outcome, Reason
 from rules.errors import RollbackError
 from rules.instances import Instance
 from rules.rule import Mode, Rule
+from rules.targets import find_instances, keep_running
 from rules.templates import LabelMissing
 from workers.runner.preparing import Prepared, prepare
 from workers.runner.stretch import RULE_SPREADS_S

@@ -24,11 +24,8 @@ from workers.site import Site
 
 log = structlog.get_logger(__name__)
 
-_KEPT = frozenset({"data", "origin", "created_at", "enqueued_at", "started_at", "status", "timeout"})
-
-
-class ForeignJob(Exception):
-    """A job that is not one of ours; it was not executed."""
+_KEPT = frozenset({"data", "origin", "created_at", "enqueued_at"})
+_NOTHING = JSONSerializer.dumps(["", None, [], {}])
 
 
 class DoorbellJob(Job):
@@ -41,23 +38,29 @@ class DoorbellJob(Job):
         known = {k: v for k, v in raw_data.items() if k.decode(errors="replace") in _KEPT}
         try:
             super().restore(known)
-        except (ValueError, KeyError, TypeError, UnicodeDecodeError) as e:
+        except (ValueError, KeyError, TypeError) as e:
             log.warning("job.corrupt", job=self.id, error=str(e))
-            super().restore({b"data": b"null"})
+            super().restore({b"data": _NOTHING})
+        if self._rung_for() is None:
+            self.data = _NOTHING
         self.timeout = round(self.site.numbers.job_timeout_s)
         self.result_ttl, self.failure_ttl = 0, 3600
 
     def _execute(self) -> None:
-        run(self.site, self._rung_for(), self.id)
+        ident = self._rung_for()
+        if ident is None:
+            log.error("job.refused", job=self.id, because="it is not a doorbell; nothing of it was executed")
+        else:
+            run(self.site, ident, self.id)
 
-    def _rung_for(self) -> str:
+    def _rung_for(self) -> str | None:
+        """Return the id this job carries, or None where it is not exactly one of our bells."""
         try:
             name, instance, args, kwargs = JSONSerializer.loads(self.data)
-        except (ValueError, TypeError) as e:
-            raise ForeignJob(f"job {self.id} is not a doorbell: its data cannot be read") from e
-        if name != FUNCTION or instance is not None or kwargs or not _one_text(args):
-            raise ForeignJob(f"job {self.id} is not a doorbell: it asks for {str(name)[:80]!r}; not executed")
-        return str(args[0])
+        except (ValueError, TypeError):
+            return None
+        ours = name == FUNCTION and instance is None and not kwargs and _one_text(args)
+        return str(args[0]) if ours else None
 
 
 def _one_text(args: object) -> bool:

@@ -45,6 +45,10 @@ class Reading:
     rules: NoRules = field(default_factory=NoRules)
     inventory: Inventory | None = None
 
+    def refresh(self) -> bool:
+        """Look whether files changed; there are none."""
+        return False
+
 
 @dataclass
 class Shop:

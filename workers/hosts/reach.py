@@ -30,7 +30,7 @@ def reach(instance: Instance, inventory: Inventory, rule_params: Params, rollbac
         message = f"{service.name} has no host {instance.host!r} any more: put it back, or cancel the rollback"
         raise Permanent(Reason.HOST_UNKNOWN, message)
     _check_own_directory(service, host, inventory)
-    return HostDriver(_connect(host, inventory), instance, service, host, rule_params, rollback_id)
+    return HostDriver(_connect(host, inventory), instance, service.at(host), host, rule_params, rollback_id)
 
 
 def _connect(host: Host, inventory: Inventory) -> Connection:
@@ -46,10 +46,15 @@ def _connect(host: Host, inventory: Inventory) -> Connection:
 
 def _check_own_directory(service: Service, host: Host, inventory: Inventory) -> None:
     """Two links in one directory would share a lock and a fence, and refuse each other's rollbacks."""
-    place = posixpath.dirname(service.current)
+    own = service.at(host).current
     for other in inventory.services.values():
-        here = inventory.local or any(neighbour.address == host.address for neighbour in other.hosts)
-        apart = other.current == service.current or posixpath.dirname(other.current) != place
-        if other is not service and here and not apart:
-            message = f"{service.current} and {other.current} are in one directory: give each service its own"
-            raise Permanent(Reason.TARGET_MISCONFIGURED, message)
+        for neighbour in other.hosts:
+            theirs = other.at(neighbour).current
+            here = inventory.local or neighbour.address == host.address
+            same = other is service and neighbour is host
+            if not same and here and posixpath.dirname(theirs) == posixpath.dirname(own):
+                message = (
+                    f"{own} of {service.name} on {host.name} and {theirs} of {other.name} on {neighbour.name} "
+                    "are in one directory: give each a directory of its own"
+                )
+                raise Permanent(Reason.TARGET_MISCONFIGURED, message)
