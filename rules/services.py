@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from fnmatch import fnmatchcase
 from types import MappingProxyType
@@ -79,13 +79,17 @@ class Health:
 
 @dataclass(frozen=True, slots=True)
 class Host:
-    """One machine that runs a service."""
+    """One machine that runs a service. What it says of `releases` to `health` holds for it alone."""
 
     name: str
     address: str
     labels: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     instance: str | None = None
     port: int | None = None
+    releases: str | None = None
+    current: str | None = None
+    restart: Restart | None = None
+    health: Health | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +109,16 @@ class Service:
     stop: Stop | None = None
     health: Health | None = None
     version_url: str | None = None
+
+    def at(self, host: Host) -> Service:
+        """Return the service as it is on one of its hosts, with what that host says otherwise."""
+        return replace(
+            self,
+            releases=host.releases or self.releases,
+            current=host.current or self.current,
+            restart=host.restart or self.restart,
+            health=host.health or self.health,
+        )
 
     def admits(self, name: str) -> bool:
         """Tell whether a name may be a release of this service: safe in any path, and like its pattern."""

@@ -49,12 +49,8 @@ def _check_own_directory(service: Service, host: Host, inventory: Inventory) -> 
     own = service.at(host).current
     for other in inventory.services.values():
         for neighbour in other.hosts:
+            here = inventory.local or (neighbour.address, neighbour.port) == (host.address, host.port)
             theirs = other.at(neighbour).current
-            here = inventory.local or neighbour.address == host.address
-            same = other is service and neighbour is host
-            if not same and here and posixpath.dirname(theirs) == posixpath.dirname(own):
-                message = (
-                    f"{own} of {service.name} on {host.name} and {theirs} of {other.name} on {neighbour.name} "
-                    "are in one directory: give each a directory of its own"
-                )
+            if here and theirs != own and posixpath.dirname(theirs) == posixpath.dirname(own):
+                message = f"{own} and {theirs} are in one directory: give each service its own"
                 raise Permanent(Reason.TARGET_MISCONFIGURED, message)
