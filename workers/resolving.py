@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import time
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import structlog
 
-from controller.ledger import Busy, Episode, Gone, NewRollback, Taken
+from controller.ledger import Busy, Episode, Gone, LeaseLost, NewRollback, Opened, Taken
 from controller.ledger.decisions import Decided
 from rules.decisions import Decision, Outcome, Reason
 from rules.errors import RollbackError
@@ -15,6 +16,7 @@ from rules.instances import Instance
 from rules.rule import Mode, Rule
 from rules.targets import find_instances, keep_running
 from rules.templates import LabelMissing
+from workers.runner.lease import Lease, Stopping
 from workers.runner.preparing import Prepared, prepare
 from workers.runner.stretch import RULE_SPREADS_S
 from workers.site import Site
@@ -25,6 +27,7 @@ log = structlog.get_logger(__name__)
 _LOOKED_AT_MOST = 20
 """An observing rule reads so many instances to say what it would do; of the rest it names only who they are."""
 _LOOK_AGAIN_MS = 5_000
+_WRITE_EVERY_S = 3
 
 
 def resolve(site: Site, ident: str, job: str) -> str | None:
@@ -32,16 +35,38 @@ def resolve(site: Site, ident: str, job: str) -> str | None:
 
     The others are rung for. A pair whose rule is not known here yet stays, and is looked at again.
     """
+    since = time.monotonic()
     taken = site.ledger.leases.take(ident, holder=job, kind="notification")
     if isinstance(taken, Busy | Gone):
         return None
     resolving = _Resolving(site, taken)
-    decided = [d for fingerprint, digest in resolving.pairs() if (d := resolving.decide(fingerprint, digest))]
-    if not site.ledger.decisions.record(ident, taken.token, decided):
-        log.warning("notification.lease_lost", notification=ident)
-        return resolving.first
+    with Lease(
+        taken, since=since, numbers=site.numbers, keeper=site.lease_ledger, stopping=site.stopping
+    ) as lease:
+        try:
+            _decide_all(resolving, lease)
+        except LeaseLost:
+            log.warning("notification.lease_lost", notification=ident)
+            return resolving.first
+        except Stopping:
+            log.info("notification.parked", notification=ident)
     site.ledger.leases.release(ident, taken.token, ident, look_again_ms=_LOOK_AGAIN_MS)
     return resolving.first
+
+
+def _decide_all(resolving: _Resolving, lease: Lease) -> None:
+    """Decide every pair; what is decided is written every few seconds, for looking at hosts may take long."""
+    decided: list[Decided] = []
+    written_at = time.monotonic()
+    for fingerprint, digest in resolving.pairs():
+        lease.check_step()
+        decision = resolving.decide(fingerprint, digest)
+        if decision is not None:
+            decided.append(decision)
+        if time.monotonic() - written_at > _WRITE_EVERY_S:
+            resolving.write(decided, lease)
+            decided, written_at = [], time.monotonic()
+    resolving.write(decided, lease)
 
 
 @dataclass(slots=True)
@@ -57,6 +82,12 @@ class _Resolving:
         order = {rule.digest: at for at, rule in enumerate(self.site.house.rules.rules)}
         found = [tuple(name.split(" ", 1)) for name in self.taken.record if not name.startswith("#")]
         return sorted(((f, d) for f, d in found), key=lambda pair: (pair[0], order.get(pair[1], len(order))))
+
+    def write(self, decided: Sequence[Decided], lease: Lease) -> None:
+        """Write decisions and take their pairs off the notification; raises `LeaseLost`."""
+        hold = lease.hold
+        if decided and not self.site.ledger.decisions.record(hold.id, hold.token, decided):
+            raise LeaseLost
 
     def decide(self, fingerprint: str, digest: str) -> Decided | None:
         """Decide one pair; None while its rule may still be on its way to this machine."""
@@ -139,19 +170,24 @@ class _Resolving:
     def _roll_back(self, episode: Episode, rule: Rule, instances: Iterable[Instance], terms: Terms) -> Decision:
         opened: dict[str, str | None] = {}
         said: list[str] = []
+        joined = 0
         for instance in instances:
-            taken_by = self._acted.setdefault((episode.fingerprint, instance.id), rule.name)
-            if taken_by != rule.name:
-                return Decision(
-                    Outcome.REFUSE,
-                    Reason.ANOTHER_RULE_FIRST,
-                    f"rule {taken_by} stands before this one in the file",
-                )
-            said.append(self._open(episode, rule, instance, terms))
+            first = self._acted.setdefault((episode.fingerprint, instance.id), rule.name)
+            if first != rule.name:
+                said.append(f"{instance.label} belongs to rule {first}, which stands before this one in the file")
+                continue
+            found = self._open(episode, rule, instance, terms)
             opened[instance.id] = None
-        return Decision(Outcome.ROLL_BACK, Reason.ALLOWED, "; ".join(said), opened)
+            joined += found.joined
+            how = "joined its unfinished rollback" if found.joined else "rollback"
+            said.append(f"{instance.label}: {how} {found.id}")
+        detail = "; ".join(said)
+        if not opened:
+            return Decision(Outcome.REFUSE, Reason.ANOTHER_RULE_FIRST, detail)
+        reason = Reason.JOINED if joined == len(opened) else Reason.ALLOWED
+        return Decision(Outcome.ROLL_BACK, reason, detail, opened)
 
-    def _open(self, episode: Episode, rule: Rule, instance: Instance, terms: Terms) -> str:
+    def _open(self, episode: Episode, rule: Rule, instance: Instance, terms: Terms) -> Opened:
         new = NewRollback(
             instance=instance.id,
             service=instance.service,
@@ -163,10 +199,9 @@ class _Resolving:
             spec=terms.write(),
         )
         found = self.site.ledger.rollbacks.open(new, ring=self.first is not None)
-        if found.joined:
-            return f"{instance.label}: joined rollback {found.id}, which it has already"
-        self.first = self.first or found.id
-        return f"{instance.label}: rollback {found.id}"
+        if not found.joined:
+            self.first = self.first or found.id
+        return found
 
 
 def _expected(rule: Rule, episode: Episode) -> str | None:
