@@ -141,7 +141,7 @@ Text = Annotated[str, reads(text), AfterValidator(_some), _TEXT_SCHEMA]
 """Text that is not empty."""
 Prose = Annotated[str, reads(text), WithJsonSchema({"type": "string"})]
 """Any text."""
-Literal = Annotated[str, reads(text), AfterValidator(_literal), WithJsonSchema({"type": "string"})]
+Literally = Annotated[str, reads(text), AfterValidator(_literal), WithJsonSchema({"type": "string"})]
 """Text that stands for itself: no template."""
 Duration = Annotated[float, reads(_duration), _DURATION_SCHEMA]
 """Seconds, written like `1h30m`; may be zero."""
@@ -152,7 +152,7 @@ TemplateText = Annotated[Template, reads(_template), _TEXT_SCHEMA]
 MatcherText = Annotated[tuple[Matcher, ...], reads(_matchers), WithJsonSchema({"type": "string"})]
 """One entry of `matchers`; it may hold several, as in Alertmanager."""
 AnyOf = Annotated[
-    list[Literal],
+    list[Literally],
     BeforeValidator(_listed),
     Field(min_length=1),
     WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1}]}),
