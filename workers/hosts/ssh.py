@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import select
 import shlex
+import socket
 import time
 from typing import TYPE_CHECKING
 
@@ -91,13 +92,15 @@ def _cut(place: SshPlace, why: str) -> Transient:
 def _connect(place: SshPlace) -> paramiko.SSHClient:
     client = paramiko.SSHClient()
     client.set_missing_host_key_policy(paramiko.RejectPolicy())
+    key, untrusted = _key(place), _untrusted_types(client, place)
     try:
         client.connect(
             place.address,
             place.port,
             place.user,
-            pkey=_key(place),
-            disabled_algorithms={"keys": _untrusted_types(client, place)},
+            pkey=key,
+            sock=_dial(place),
+            disabled_algorithms={"keys": untrusted},
             allow_agent=False,
             look_for_keys=False,
             timeout=_CONNECT_S,
@@ -112,6 +115,13 @@ def _connect(place: SshPlace) -> paramiko.SSHClient:
     if transport is not None:
         transport.set_keepalive(_KEEPALIVE_S)
     return client
+
+
+def _dial(place: SshPlace) -> socket.socket:
+    """Connect without Nagle's algorithm: with it every command waits 40 ms for an acknowledgement."""
+    dialled = socket.create_connection((place.address, place.port), timeout=_CONNECT_S)
+    dialled.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return dialled
 
 
 def _key(place: SshPlace) -> paramiko.PKey:

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from paramiko import AuthenticationException, BadHostKeyException
-from paramiko.ssh_exception import IncompatiblePeer, NoValidConnectionsError
+from paramiko.ssh_exception import IncompatiblePeer
 
 from rules.decisions import Reason
 from rules.errors import Permanent, RollbackError, Transient
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 _NOT_SETTLED = ("timeout", "transport shut down or saw EOF")
 """paramiko calls these failed logins; they say nothing about the key."""
@@ -62,10 +58,7 @@ def as_connect_error(error: Exception, place: SshPlace) -> RollbackError:
                 f"~{place.user}/.ssh/authorized_keys there"
             )
             return Permanent(Reason.LOGIN_REFUSED, message)
-        case NoValidConnectionsError():
-            why = _each(error.errors)
-        case _:
-            why = str(error) or type(error).__name__
+    why = str(error) or type(error).__name__
     message = f"{place} cannot be reached ({why}); tried again. Is the host up, and is its sshd?"
     return Transient(Reason.UNREACHABLE, message)
 
@@ -77,7 +70,3 @@ def _mismatch(place: SshPlace, shown: str) -> Permanent:
         f"then {place.learn_key}"
     )
     return Permanent(Reason.HOST_KEY_MISMATCH, message)
-
-
-def _each(errors: Mapping[tuple[str, int] | tuple[str, int, int, int], Exception]) -> str:
-    return ", ".join(str(error) for error in errors.values())

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import structlog
 
-from controller.ledger import Busy, End, Gone, LeaseLost, MovedOn, NewRollback, Rollback, State, Taken
+from controller.ledger import Busy, End, Gone, LeaseLost, NewRollback, Rollback, State, Taken
 from controller.ledger.ids import effect_of
 from rules.decisions import Reason
 from rules.errors import NotYet, Permanent, RollbackError, Transient
@@ -18,6 +18,7 @@ from workers.runner.backoff import pause_s
 from workers.runner.journal import Journal
 from workers.runner.lease import Lease, Stopping
 from workers.runner.preparing import Preparing
+from workers.runner.progress import Progress
 from workers.runner.steps import Steps
 from workers.runner.verifying import judge
 from workers.site import Site
@@ -25,9 +26,6 @@ from workers.terms import Terms
 
 log = structlog.get_logger(__name__)
 
-ALIVE = tuple(state for state in State if state is not State.ENDED)
-BEFORE_COMMIT = (State.PLANNED, State.WAITING)
-ACTING = (State.ACTING, State.PARKED)
 RULE_SPREADS_S = 120
 """How long a changed rule file may take to reach every machine."""
 _LOOK_AT_ALERTS_S = 15
@@ -57,7 +55,7 @@ class _Stretch:
         self._terms = Terms.read(self._rollback.spec)
         self._now_ms: Callable[[], int] = lambda: taken.now_ms + round((time.monotonic() - since) * 1000)
         self._journal = Journal(self._ledger, lease, taken, self._now_ms)
-        self._state = self._rollback.state
+        self._progress = Progress(site.ledger, lease, self._journal, self._rollback, self._now_ms)
         self._driver: Driver | None = None
         self._log = log.bind(rollback=self._rollback.id, instance=self._rollback.instance)
 
@@ -66,11 +64,11 @@ class _Stretch:
         try:
             self._go()
         except LeaseLost:
-            self._log.warning("rollback.lease_lost", state=self._state)
+            self._log.warning("rollback.lease_lost", state=self._progress.state)
         except Stopping:
-            self._park(Reason.SHUTDOWN, "the worker was asked to stop; another carries on", 0)
+            self._progress.park(Reason.SHUTDOWN, "the worker was asked to stop; another carries on", 0)
         except NotYet as e:
-            self._park(e.reason, str(e), e.retry_after_s)
+            self._progress.park(e.reason, str(e), e.retry_after_s)
         except Transient as e:
             self._try_again(e)
         except Permanent as e:
@@ -80,11 +78,12 @@ class _Stretch:
                 self._driver.close()
 
     def _go(self) -> None:
-        match self._state:
+        match self._progress.state:
             case State.PLANNED | State.WAITING:
                 self._act(self._prepare())
             case State.ACTING | State.PARKED:
-                self._journal.note("taken-over", state=self._state)
+                if self._progress.state is State.ACTING:  # not parked: the worker before us died or lost its lease
+                    self._journal.note("taken-over")
                 self._act(Plan.from_json(self._rollback.plan))
             case State.UNDOING:
                 self._undo(Plan.from_json(self._rollback.way_back))
@@ -103,7 +102,7 @@ class _Stretch:
             raise Permanent(Reason.RESOLVED, "every alert behind this rollback resolved before the first change")
         preparing = Preparing(self._reach(), self._journal, self._lease, self._ledger, self._taken)
         plan = preparing.commit(self._rollback, self._terms)
-        self._state = State.ACTING
+        self._progress.is_committed()
         self._log.info("rollback.committed", from_release=plan.from_release, to_release=plan.to_release)
         return plan
 
@@ -153,8 +152,7 @@ class _Stretch:
             self._go_back(plan, e)
             return
         changed_ms = self._now_ms()
-        self._move(
-            (*ACTING,),
+        self._progress.move(
             State.VERIFYING,
             {"changed_at": str(changed_ms), "reason": "", "detail": "", "attempts": "0"},
             look_again_s=_LOOK_AT_ALERTS_S,
@@ -173,8 +171,7 @@ class _Stretch:
         """Compensate, once: what the plan did not leave healthy is put back to where it was."""
         way_back = self._reach().plan_way_back(plan, self._reach().observe())
         self._journal.note("way-back", reason=why.reason, detail=str(why), plan=way_back.digest)
-        self._move(
-            (*ACTING,),
+        self._progress.move(
             State.UNDOING,
             {
                 "way_back": way_back.to_json(),
@@ -194,7 +191,7 @@ class _Stretch:
     def _undo(self, way_back: Plan) -> None:
         self._steps(self._deadline_ms(self._rollback.changed_ms)).carry_out(way_back, "way-back")
         arrival = self._reach().observe().arrival  # our own hand brought it: it is no new arrival to act on
-        self._end(
+        self._progress.end(
             End.FAILED,
             Reason(self._rollback.reason or Reason.NOT_HEALTHY),
             f"{self._rollback.detail} It was put back to {way_back.to_release}.",
@@ -211,26 +208,19 @@ class _Stretch:
             self._taken.episodes, changed_ms=changed_ms, now_ms=now, cleared_within_s=terms.cleared_within_s
         )
         if verdict is not None:
-            self._end(verdict.outcome, verdict.reason, verdict.detail, changed=True)
+            self._progress.end(verdict.outcome, verdict.reason, verdict.detail, changed=True)
             return
         left_s = max(0.5, changed_ms / 1000 + terms.cleared_within_s - now / 1000)
-        self._move(
-            (State.VERIFYING,),
-            State.VERIFYING,
-            {},
-            look_again_s=min(left_s, _LOOK_AT_ALERTS_S),
-            release=True,
-        )
+        look_again_s = min(left_s, _LOOK_AT_ALERTS_S)
+        self._progress.move(State.VERIFYING, {}, look_again_s=look_again_s, release=True)
 
     def _reconsider(self) -> None:
         """Look at a held rollback that alerts joined: where its arrival is gone, a new one takes its place."""
         rollback = self._rollback
         if not self._arrival_gone():
-            self._ledger.rollbacks.move(
-                self._lease.hold, (State.HELD,), State.HELD, {}, look_again_s=None, release=True
-            )
+            self._progress.move(State.HELD, {}, look_again_s=None, release=True)
             return
-        self._end(
+        self._progress.end(
             End.SUPERSEDED,
             Reason.SUPERSEDED,
             "another release arrived while this rollback was held",
@@ -266,69 +256,18 @@ class _Stretch:
         if attempts >= self._terms.attempts:
             self._exhausted(error, attempts)
             return
-        self._park(error.reason, str(error), pause_s(self._terms, attempts), attempts=attempts)
+        self._progress.park(error.reason, str(error), pause_s(self._terms, attempts), attempts=attempts)
 
     def _exhausted(self, error: Transient, attempts: int) -> None:
         detail = f"{error} Tried {attempts} times."
-        if self._changed_or_acting():
-            self._hold(Reason.UNKNOWN_STATE if self._journal.changed() else error.reason, detail)
+        if self._progress.committed:
+            self._progress.hold(Reason.UNKNOWN_STATE if self._journal.changed() else error.reason, detail)
         else:
-            self._end(End.FAILED, error.reason, detail, changed=False)
+            self._progress.end(End.FAILED, error.reason, detail, changed=False)
 
     def _give_up(self, error: Permanent) -> None:
-        if self._changed_or_acting():
-            self._hold(error.reason, str(error))
+        if self._progress.committed:
+            self._progress.hold(error.reason, str(error))
             return
         outcome = {Reason.RESOLVED: End.RESOLVED, Reason.CANCELLED: End.CANCELLED}.get(error.reason, End.REFUSED)
-        self._end(outcome, error.reason, str(error), changed=False)
-
-    def _changed_or_acting(self) -> bool:
-        return self._state not in BEFORE_COMMIT
-
-    def _park(self, reason: Reason, detail: str, pause: float, *, attempts: int | None = None) -> None:
-        to = {State.PLANNED: State.WAITING, State.ACTING: State.PARKED}.get(self._state, self._state)
-        fields = {} if self._state is State.UNDOING else {"reason": reason, "detail": detail}
-        if attempts is not None:
-            fields["attempts"] = str(attempts)
-        self._write(
-            lambda: self._move(
-                (self._state,), to, fields, look_again_s=pause, release=True, ring=reason is Reason.SHUTDOWN
-            )
-        )
-        self._log.info("rollback.parked", reason=reason, detail=detail, pause_s=round(pause, 3), state=to)
-
-    def _hold(self, reason: Reason, detail: str) -> None:
-        fields = {"reason": reason, "detail": detail}
-        if self._journal.changed():
-            fields["changed_at"] = str(self._rollback.changed_ms or self._now_ms())
-        self._write(lambda: self._move(ALIVE, State.HELD, fields, look_again_s=None, release=True))
-        self._log.error("rollback.held", reason=reason, detail=detail)
-
-    def _end(
-        self, outcome: End, reason: Reason, detail: str, *, changed: bool, effects: tuple[str, ...] = ()
-    ) -> None:
-        fields = {"outcome": outcome, "reason": reason, "detail": detail}
-        self._write(lambda: self._ledger.rollbacks.end(self._lease.hold, fields, changed=changed, effects=effects))
-        self._log.info("rollback.ended", outcome=outcome, reason=reason, detail=detail)
-
-    def _move(
-        self,
-        come_from: tuple[State, ...],
-        to: State,
-        fields: dict[str, str],
-        *,
-        look_again_s: float | None,
-        release: bool = False,
-        ring: bool = False,
-    ) -> None:
-        self._ledger.rollbacks.move(
-            self._lease.hold, come_from, to, fields, look_again_s=look_again_s, release=release, ring=ring
-        )
-        self._state = to
-
-    def _write(self, write: Callable[[], None]) -> None:
-        """Make the last write of a stretch; one that fails is made again by whoever `due` rings for."""
-        try:
-            write()
-        except (LeaseLost, MovedOn, Transient) as e:
-            self._log.warning("rollback.not_written", error=str(e))
+        self._progress.end(outcome, error.reason, str(error), changed=False)

@@ -1,0 +1,91 @@
+"""Where a rollback stands, written down: every move a stretch makes, and every way in which it stops."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import structlog
+
+from controller.ledger import End, LeaseLost, Ledger, MovedOn, Rollback, State
+from rules.decisions import Reason
+from rules.errors import Transient
+from workers.runner.journal import Journal
+from workers.runner.lease import Lease
+
+log = structlog.get_logger(__name__)
+
+ALIVE = tuple(state for state in State if state is not State.ENDED)
+BEFORE_COMMIT = (State.PLANNED, State.WAITING)
+
+
+class Progress:
+    """The present state of one rollback, and the only way in which a stretch changes it."""
+
+    def __init__(
+        self, ledger: Ledger, lease: Lease, journal: Journal, rollback: Rollback, now_ms: Callable[[], int]
+    ) -> None:
+        self.state = rollback.state
+        self._rollbacks = ledger.rollbacks
+        self._lease = lease
+        self._journal = journal
+        self._changed_ms = rollback.changed_ms
+        self._now_ms = now_ms
+        self._log = log.bind(rollback=rollback.id, instance=rollback.instance)
+
+    @property
+    def committed(self) -> bool:
+        """Whether the rollback is past the point where it can end without a trace."""
+        return self.state not in BEFORE_COMMIT
+
+    def is_committed(self) -> None:
+        """Note that the commit took place; the script has moved the state."""
+        self.state = State.ACTING
+
+    def move(
+        self, to: State, fields: dict[str, str], *, look_again_s: float | None, release: bool = False
+    ) -> None:
+        """Move on; raises `LeaseLost` or `MovedOn`. A move to the present state only sets when to look again."""
+        come_from = (State.ACTING, State.PARKED) if self.state in (State.ACTING, State.PARKED) else (self.state,)
+        self._rollbacks.move(self._lease.hold, come_from, to, fields, look_again_s=look_again_s, release=release)
+        self.state = to
+
+    def park(self, reason: Reason, detail: str, pause_s: float, *, attempts: int | None = None) -> None:
+        """Stop here, give the lease back, and be looked at again after a pause."""
+        to = {State.PLANNED: State.WAITING, State.ACTING: State.PARKED}.get(self.state, self.state)
+        fields = {} if self.state is State.UNDOING else {"reason": str(reason), "detail": detail}
+        if attempts is not None:
+            fields["attempts"] = str(attempts)
+        come_from, ring = (self.state,), reason is Reason.SHUTDOWN
+        self._last(
+            lambda: self._rollbacks.move(
+                self._lease.hold, come_from, to, fields, look_again_s=pause_s, release=True, ring=ring
+            )
+        )
+        self._log.info("rollback.parked", reason=reason, detail=detail, pause_s=round(pause_s, 3), state=to)
+
+    def hold(self, reason: Reason, detail: str) -> None:
+        """Stop where nobody can know; only a person moves it on."""
+        fields = {"reason": str(reason), "detail": detail}
+        if self._journal.changed():
+            fields["changed_at"] = str(self._changed_ms or self._now_ms())
+        self._last(
+            lambda: self._rollbacks.move(
+                self._lease.hold, ALIVE, State.HELD, fields, look_again_s=None, release=True
+            )
+        )
+        self._log.error("rollback.held", reason=reason, detail=detail)
+
+    def end(
+        self, outcome: End, reason: Reason, detail: str, *, changed: bool, effects: tuple[str, ...] = ()
+    ) -> None:
+        """End it. `effects` are arrivals that our own hand brought, which nobody shall act on."""
+        fields = {"outcome": str(outcome), "reason": str(reason), "detail": detail}
+        self._last(lambda: self._rollbacks.end(self._lease.hold, fields, changed=changed, effects=effects))
+        self._log.info("rollback.ended", outcome=outcome, reason=reason, detail=detail)
+
+    def _last(self, write: Callable[[], None]) -> None:
+        """Make the last write of a stretch; one that fails is made again by whoever `due` rings for."""
+        try:
+            write()
+        except (LeaseLost, MovedOn, Transient) as e:
+            self._log.warning("rollback.not_written", error=str(e))
