@@ -6,14 +6,16 @@ its memory; more throughput is more replicas. docs/adr/0005-web-server.md says w
 
 from __future__ import annotations
 
+import errno
+import multiprocessing
 import os
 import socket
 import threading
-import urllib.error
+import time
 import urllib.request
 from contextlib import contextmanager
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 from granian import Granian
@@ -41,6 +43,7 @@ THREADS: Final = 32
 _REFRESH_EVERY_S: Final = 2.0
 _FINISH_WITHIN_S: Final = 25
 """What requests in flight get on SIGTERM; the longest is a dry run that waits for a worker."""
+_FREED_WITHIN_S: Final = 2.0
 _HEAD_WITHIN_MS: Final = 10_000
 _THROUGH_OUR_LOGS: Final = {
     name: {"handlers": [], "level": "ERROR", "propagate": True} for name in ("_granian", "granian.access")
@@ -85,8 +88,17 @@ def _start(settings: Settings, url: str) -> Flask:
     """Begin the serving process: it has its own connections, logs and watch."""
     logs.configure(settings.log)
     app, ledger, house = build(settings)
+    threading.Thread(target=_end_with_parent, name="end-with-parent", daemon=True).start()
     threading.Thread(target=_watch, args=(url, ledger, house), name="watch", daemon=True).start()
     return app
+
+
+def _end_with_parent() -> None:
+    """End when the parent is killed: left behind, this process would keep the next one from the port."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _watch(url: str, ledger: Ledger, house: House) -> None:
@@ -127,17 +139,33 @@ def _claimed(host: str, port: int) -> Iterator[tuple[str, int]]:
     try:
         family, kind, proto, _, where = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         with socket.socket(family, kind, proto) as look:
-            look.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            look.bind(where)
+            _bind(look, where, within_s=_FREED_WITHIN_S)
         claim = socket.socket(family, kind, proto)
-    except OSError as error:
-        raise SettingsError(f"listen: cannot listen on {host}:{port}: {error.strerror or error}") from error
-    with claim:
-        claim.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         claim.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        claim.bind(where)
+        _bind(claim, where, within_s=0)
+    except OSError as error:
+        why = error.strerror or error
+        raise SettingsError(
+            f"listen: cannot listen on {host}:{port}: {why}; change it or stop what does"
+        ) from error
+    with claim:
         bound = claim.getsockname()
         yield bound[0], bound[1]
+
+
+def _bind(to_bind: socket.socket, where: Any, *, within_s: float) -> None:
+    """Bind; one that was killed a moment ago may still be giving the address back."""
+    to_bind.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    deadline = time.monotonic() + within_s
+    while True:
+        try:
+            to_bind.bind(where)
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE or time.monotonic() >= deadline:
+                raise
+            time.sleep(0.05)
+        else:
+            return
 
 
 def _url(address: str, port: int) -> str:
