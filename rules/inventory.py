@@ -11,7 +11,8 @@ from rules.fieldtypes import INCOMPLETE, Section, Text, checked, say
 from rules.fileerrors import RuleFileErrors
 from rules.modelerrors import check, find_node
 from rules.placenames import wrong_user
-from rules.servicemodels import AbsolutePath, Name, Port, ServiceModel, misfit
+from rules.restartmodels import AbsolutePath
+from rules.servicemodels import Name, Port, ServiceModel, misfit
 from rules.services import (
     RELEASE_PATTERN,
     Health,

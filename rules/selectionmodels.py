@@ -1,0 +1,108 @@
+"""Which alerts and which instances a rule is about, as models of its YAML."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import AfterValidator, Field, model_validator
+
+from rules.fieldtypes import INCOMPLETE, AnyOf, MatcherText, Section, TemplateText, Text, say
+from rules.matchers import Matcher
+from rules.rule import HostsTarget, Target, When
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+def _some_matchers(value: list[tuple[Matcher, ...]]) -> list[tuple[Matcher, ...]]:
+    return value or say("there is no matcher here; a rule that is about every alert must say so")
+
+
+Matchers = Annotated[list[MatcherText], AfterValidator(_some_matchers), Field(json_schema_extra={"minItems": 1})]
+
+
+class MatchersModel(Section):
+    """One list of matchers, all of which must hold."""
+
+    matchers: Annotated[Matchers, Field(description="Matchers in Alertmanager's syntax; all must hold.")]
+
+    def flat(self) -> tuple[Matcher, ...]:
+        """Return the matchers of all entries in one list."""
+        return tuple(matcher for entry in self.matchers for matcher in entry)
+
+
+class WhenModel(Section):
+    """Which alerts the rule is about."""
+
+    matchers: Annotated[
+        Matchers | None, Field(description="Matchers in Alertmanager's syntax; all must hold.")
+    ] = None
+    any_: Annotated[
+        list[MatchersModel] | None,
+        Field(min_length=1, description="Lists of matchers; at least one list must hold, beside `matchers`."),
+    ] = None
+
+    @model_validator(mode="after")
+    def _says_something(self) -> WhenModel:
+        if self.matchers is None and self.any_ is None:
+            say("`matchers` is missing; a rule must say which alerts it is about", INCOMPLETE)
+        return self
+
+    def read(self) -> When:
+        """Return it as the rest of the project sees it."""
+        flat = tuple(matcher for entry in self.matchers or [] for matcher in entry)
+        return When(flat, tuple(one.flat() for one in self.any_ or []))
+
+
+class HostsModel(Section):
+    """Services on hosts of the inventory."""
+
+    instance: Annotated[
+        TemplateText | None,
+        Field(description="The host the alert names: name, address, address:port, or its own `instance`. "
+              "Without it: every host of the service."),
+    ] = None  # fmt: skip
+
+
+class TargetModel(Section):
+    """Which instances the rule is about."""
+
+    hosts: Annotated[HostsModel | None, Field(description="Services on hosts of the inventory.")] = None
+    service: Annotated[
+        TemplateText | None,
+        Field(description="The service. Without it: the host's only one, or what the alert's labels say."),
+    ] = None
+    only: Annotated[
+        dict[Text, AnyOf],
+        Field(
+            default_factory=dict,
+            description="Labels the instance must carry, whatever the alert says; a list means any of.",
+        ),
+    ]
+    except_: Annotated[
+        dict[Text, AnyOf],
+        Field(default_factory=dict, description="Labels the instance must not carry; a list means none of."),
+    ]
+    running: Annotated[
+        TemplateText | None, Field(description="Only instances that run this release right now.")
+    ] = None
+
+    @model_validator(mode="after")
+    def _names_a_kind(self) -> TargetModel:
+        if self.hosts is None:
+            say(
+                "`hosts` is missing: this version rolls back services on hosts; "
+                "add `hosts: {}` or `hosts: {instance: …}`",
+                INCOMPLETE,
+            )
+        return self
+
+    def read(self) -> Target:
+        """Return it as the rest of the project sees it."""
+        hosts = HostsTarget(self.hosts.instance if self.hosts else None)
+        return Target(hosts, self.service, _frozen(self.only), _frozen(self.except_), self.running)
+
+
+def _frozen(values: Mapping[str, list[str]]) -> Mapping[str, tuple[str, ...]]:
+    return MappingProxyType({label: tuple(wanted) for label, wanted in values.items()})
