@@ -22,7 +22,7 @@ def journal_lines(record: dict[str, Any]) -> list[str]:
             begun[step] = at_ms
             continue
         took = f" ({_seconds(at_ms - begun.pop(step))})" if kind == "done" and step in begun else ""
-        lines.append((offset((at_ms - opened_ms) / 1000), _told(entry) + took))
+        lines.append((offset((at_ms - opened_ms) / 1000), told(entry) + took))
     lines += [
         (offset((at - opened_ms) / 1000), f"begun, not seen to end: {_doing(record, s)}")
         for s, at in begun.items()
@@ -33,7 +33,8 @@ def journal_lines(record: dict[str, Any]) -> list[str]:
     return [f"{at:>{width}}  {text}" for at, text in lines]
 
 
-def _told(entry: dict[str, Any]) -> str:
+def told(entry: dict[str, Any]) -> str:
+    """Say in a few words what an entry of the journal (other than an intent) means."""
     match entry["kind"]:
         case "done":
             found = entry.get("seen", {}).get("found")

@@ -1,0 +1,1 @@
+"""`rollbackctl demo`: the whole path with real parts, on this machine, for half a minute at most."""
