@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from rules.fileerrors import FileError, Place, RuleFileErrors
 from rules.modelerrors import check
 from rules.rule import HostsTarget, Mode, Previous, Retry, Rule, Target, Verify, Version, When
-from rules.rulemodels import LATER, RuleFileModel, RuleModel
+from rules.rulemodels import LATER, OF_ONE_RULE, RuleFileModel, RuleModel
 from rules.ruleset import RuleSet, collect, combine
 from rules.yamlfile import read_yaml
 from rules.yamlnodes import Broken, Entry, Mapping, Scalar, Sequence
@@ -37,8 +37,6 @@ __all__ = [
     "combine",
     "parse_rules",
 ]
-
-_OF_ONE_RULE = ("name", "description")
 
 
 def parse_rules(text: str | bytes, filename: str) -> RuleSet:
@@ -94,7 +92,7 @@ def _read_rule(node: Node, document: Document) -> tuple[Rule | None, list[FileEr
 
 def _check_defaults(defaults: Mapping, document: Document) -> Iterator[FileError]:
     """Check the defaults by themselves, for what no rule would show; what they leave out is no mistake."""
-    for key in _OF_ONE_RULE:
+    for key in OF_ONE_RULE:
         if key in defaults.entries:
             yield document.error(defaults.entries[key].key, f"`{key}` belongs to one rule; move it there")
     _, errors = check(RuleModel, defaults, document, later=LATER, partial=True)

@@ -29,6 +29,9 @@ LATER = frozenset(
         *("before.require", "verify.check", "verify.on-ineffective"),
     }
 )
+OF_ONE_RULE = ("name", "description")
+"""What no other rule can inherit."""
+
 _LATER_TO = ("last-known-good", "stable", "scale-to-zero", "same-as")
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]*")
 _LONGEST_NAME = 63
@@ -85,11 +88,8 @@ def _to(value: Any, handler: ValidatorFunctionWrapHandler) -> Previous | Version
     return Previous()
 
 
-_ToEntry = Annotated[
-    VersionModel,
-    WrapValidator(_to),
-    WithJsonSchema({"anyOf": [{"const": "previous"}, {"$ref": "#/$defs/VersionModel"}]}),
-]
+def _or_previous(schema: dict[str, Any]) -> None:
+    schema["items"] = {"anyOf": [{"const": "previous"}, schema["items"]]}
 
 
 class EvidenceModel(Section):
@@ -156,8 +156,12 @@ class RuleModel(Section):
     when: Annotated[WhenModel, Field(description="Which alerts the rule is about.")]
     target: Annotated[TargetModel, Field(description="Which instances the rule is about.")]
     to: Annotated[
-        list[_ToEntry],
-        Field(min_length=1, description="Releases to go back to, in order: the first that can be had is taken."),
+        list[Annotated[VersionModel, WrapValidator(_to)]],
+        Field(
+            min_length=1,
+            json_schema_extra=_or_previous,
+            description="Releases to go back to, in order: the first that can be had is taken.",
+        ),
     ]
     before: Annotated[BeforeModel, Field(description="What happens before the first change.")] = BeforeModel()
     verify: Annotated[VerifyModel, Field(description="How it is seen that going back helped.")] = VerifyModel()
@@ -180,7 +184,7 @@ class RuleModel(Section):
 
 
 class RuleFileModel(Section):
-    """The outside of a rule file; its rules are read one by one, each over the defaults."""
+    """Rules, and what they inherit."""
 
     version: typing.Literal["rules/v1"]
     defaults: dict[str, Any] = Field(default_factory=dict)
