@@ -11,6 +11,8 @@ from workers.hosts.driver import HostDriver
 from workers.hosts.local import Local
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from rules.instances import Instance
     from rules.inventory import Host, Inventory, Service
     from workers.hosts.connection import Connection
@@ -46,11 +48,17 @@ def _connect(host: Host, inventory: Inventory) -> Connection:
 
 def _check_own_directory(service: Service, host: Host, inventory: Inventory) -> None:
     """Two links in one directory would share a lock and a fence, and refuse each other's rollbacks."""
-    own = service.at(host).current
-    for other in inventory.services.values():
-        for neighbour in other.hosts:
-            here = inventory.local or (neighbour.address, neighbour.port) == (host.address, host.port)
-            theirs = other.at(neighbour).current
-            if here and theirs != own and posixpath.dirname(theirs) == posixpath.dirname(own):
-                message = f"{own} and {theirs} are in one directory: give each service its own"
-                raise Permanent(Reason.TARGET_MISCONFIGURED, message)
+    place = posixpath.dirname(service.current)
+    for other, neighbour in _all(inventory):
+        if neighbour.address != host.address and not inventory.local:
+            continue
+        theirs = other.at(neighbour).current
+        if theirs != service.current and posixpath.dirname(theirs) == place:
+            message = f"{service.current} and {theirs} are in one directory: give each a directory of its own"
+            raise Permanent(Reason.TARGET_MISCONFIGURED, message)
+
+
+def _all(inventory: Inventory) -> Iterator[tuple[Service, Host]]:
+    for service in inventory.services.values():
+        for host in service.hosts:
+            yield service, host
