@@ -26,7 +26,7 @@ def configure(log: Log) -> None:
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.stdlib.ExtraAdder(),
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        _stamper(json=log.format == "json"),
     ]
     _configure_standard_library(shared, level, json=log.format == "json")
     structlog.configure(
@@ -52,7 +52,15 @@ def _configure_standard_library(shared: list[Processor], level: int, *, json: bo
         logger.handlers.clear()
         logger.propagate = True
         logger.setLevel(logging.NOTSET)
-    logging.getLogger("paramiko").setLevel(max(level, logging.WARNING))
+    for name in _TALKATIVE:
+        logging.getLogger(name).setLevel(level if level <= logging.DEBUG else max(level, logging.WARNING))
+
+
+def _stamper(*, json: bool) -> Processor:
+    """Machines get UTC; people who watch a terminal get their own clock."""
+    if json:
+        return structlog.processors.TimeStamper(fmt="iso", utc=True)
+    return structlog.processors.TimeStamper(fmt="%H:%M:%S", utc=False)
 
 
 def _rendering(*, json: bool) -> list[Processor]:
@@ -60,6 +68,9 @@ def _rendering(*, json: bool) -> list[Processor]:
         return [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
     return [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), pad_event_to=28)]
 
+
+_TALKATIVE = ("paramiko", "rq.worker")
+"""Loggers that say for every connection and job what our own events say better."""
 
 _OTHERS = ("rq", "rq.worker", "rq.scheduler", "_granian", "granian.access", "werkzeug")
 """Loggers that bring handlers of their own; RQ adds one only where it finds none (rq: docs/workers.md)."""

@@ -83,5 +83,7 @@ def _token_file(settings: Settings) -> str | None:
 
 
 def _quoted(text: str) -> str:
-    """Write a text for YAML: JSON's way of quoting is YAML's too."""
+    """Write a text for YAML: in single quotes; where that cannot hold it, JSON's way is YAML's too."""
+    if text.isprintable():
+        return "'" + text.replace("'", "''") + "'"
     return json.dumps(text, ensure_ascii=False)

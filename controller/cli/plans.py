@@ -17,9 +17,9 @@ def print_plan(answer: dict[str, Any]) -> bool:
             say(f"  {number}. {step['does']}")
             say(f"     way back: {step['way_back']}", style="bright_black")
     else:
-        refusal = answer.get("refusal") or {}
-        say(f"{label}: would be refused: {refusal.get('reason')}", bold=True, style="red")
-        say(f"  {refusal.get('detail')}")
+        refusal = answer.get("refusal") or {"reason": "unknown-state", "detail": "no worker said why"}
+        say(f"{label}: would be refused ({refusal['reason']})", bold=True, style="red")
+        say(f"  {refusal['detail']}")
     for candidate in answer.get("candidates") or ():
         if not candidate["kept"]:
             say(

@@ -16,7 +16,6 @@ from controller.cli.rules_check import named
 from controller.cli.terminal import clean, coloured, faint, print_json, say
 from controller.settings.reading import read_inventory, read_rules
 from rules import explain as explaining
-from rules.instances import Instance
 from rules.notifications import BadBody, Notification, parse_notification
 
 if TYPE_CHECKING:
@@ -123,7 +122,8 @@ def _print_alert(entry: dict[str, Any]) -> None:
     click.echo(f"{click.style(clean(name), bold=True)}  {clean(entry['status'])}  {faint(entry['fingerprint'])}")
     shown = [f'{label}="{value}"' for label, value in sorted(labels.items())]
     more = f", and {len(shown) - _LABELS_SHOWN} more" if len(shown) > _LABELS_SHOWN else ""
-    say(f"  {', '.join(shown[:_LABELS_SHOWN])}{more}", style="bright_black")
+    if shown:
+        say(f"  {', '.join(shown[:_LABELS_SHOWN])}{more}", style="bright_black")
     width = max((len(clean(decision["rule"])) for decision in entry["decisions"]), default=0)
     for decision in entry["decisions"]:
         _print_decision(decision, width)
@@ -138,6 +138,3 @@ def _print_decision(decision: dict[str, Any], width: int) -> None:
     padding = " " * (9 - len(decision["outcome"]))
     click.echo(f"  {rule}  {coloured(decision['outcome'])}{padding}  {clean(decision['reason'])}: ", nl=False)
     say(decision["detail"])
-    for instance, release in decision["instances"].items():
-        goes = f"to {release}" if release else "the release is chosen when it is looked at"
-        say(f"  {' ' * width}    {Instance.from_id(instance).label}: {goes}", style="bright_black")

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from controller.cli.api import Api
 
 _ORDERS = 20
-_ENDS_WITHIN_S = 25
+_ENDS_WITHIN_S = 12
 
 
 class Story:
@@ -118,7 +118,10 @@ class Story:
 
     def _why(self, record: dict[str, Any]) -> str:
         decision = self._api.get("decisions", fingerprint=fingerprint(self._labels), limit=1)["decisions"][0]
-        return f"rule {record['rule']} matched alert {decision['fingerprint']} and {decision['detail']}"
+        return (
+            f"rule {record['rule']} matches alert {decision['fingerprint']} and may act on instances with "
+            f"track=canary; decided: {decision['outcome']}, {decision['reason']}"
+        )
 
 
 def _selling(instance: Instance) -> str:
