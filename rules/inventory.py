@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 
 from rules.fieldtypes import INCOMPLETE, Section, Text, checked, say
 from rules.fileerrors import RuleFileErrors
-from rules.modelerrors import check, find_node
+from rules.modelerrors import Later, check, find_node
 from rules.placenames import wrong_user
 from rules.restartmodels import AbsolutePath
 from rules.servicemodels import Name, Port, ServiceModel, misfit
@@ -46,6 +46,9 @@ __all__ = [
     "Stop",
     "parse_inventory",
 ]
+
+
+_LATER = Later("inventory/v1", ("services.*.version",))
 
 
 class SshModel(Section):
@@ -93,7 +96,7 @@ class InventoryModel(Section):
 def parse_inventory(text: str | bytes, filename: str) -> Inventory:
     """Read an inventory. Raises `RuleFileErrors` with all of its mistakes, and nothing else, for any input."""
     document = read_yaml(text, filename)
-    model, errors = check(InventoryModel, document.root, document)
+    model, errors = check(InventoryModel, document.root, document, later=_LATER)
     errors = [*document.errors, *errors]
     inventory = model.read() if model else None
     if inventory is not None:

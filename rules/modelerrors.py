@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import difflib
 import re
-from typing import TYPE_CHECKING, Any, TypeVar, get_args
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 
@@ -25,15 +26,25 @@ Model = TypeVar("Model", bound=BaseModel)
 Loc = tuple[int | str, ...]
 
 
+class Later(NamedTuple):
+    """Dotted keys (`*` stands for any) of a format that a coming version enforces, and this one does not."""
+
+    format: str = ""
+    keys: tuple[str, ...] = ()
+
+
+_NOTHING_LATER = Later()
+
+
 def check(
     model: type[Model],
     node: Node,
     document: Document,
     *,
-    later: frozenset[str] = frozenset(),
+    later: Later = _NOTHING_LATER,
     partial: bool = False,
 ) -> tuple[Model | None, list[FileError]]:
-    """Read a node as a model. `later` names dotted keys that a coming version enforces, and this one does not.
+    """Read a node as a model. `later` names what a file may not hold until it is enforced.
 
     With `partial` it is no mistake to leave something out.
     """
@@ -51,16 +62,16 @@ def near_miss(word: str, known: Iterable[str]) -> str:
     return f"; did you mean `{close[0]}`?" if close else ""
 
 
-def not_enforced(field: str, instead: str = "remove it") -> str:
-    """Say that a field of rules/v1 has no effect yet, which is why it may not stand in a file."""
+def not_enforced(field: str, instead: str = "remove it", *, of: str = "rules/v1") -> str:
+    """Say that a field has no effect yet, which is why it may not stand in a file."""
     return (
-        f"`{field}` is part of rules/v1 but this version does not enforce it yet; {instead} "
-        "(a rule must not look safer than it is)"
+        f"`{field}` is part of {of} but this version does not enforce it yet; {instead} "
+        "(a file must not look safer than it is)"
     )
 
 
 def _explain(
-    detail: ErrorDetails, model: type[BaseModel], root: Node, document: Document, later: frozenset[str]
+    detail: ErrorDetails, model: type[BaseModel], root: Node, document: Document, later: Later
 ) -> FileError | None:
     loc = detail["loc"]
     place, key = find_node(root, loc)
@@ -103,11 +114,11 @@ def _written_wrong(node: Node, document: Document) -> str:
     return ""
 
 
-def _unknown_key(loc: Loc, model: type[BaseModel], later: frozenset[str]) -> str:
+def _unknown_key(loc: Loc, model: type[BaseModel], later: Later) -> str:
     path = [str(part) for part in loc if isinstance(part, str)]
     dotted = ".".join(path)
-    if dotted in later:
-        return not_enforced(dotted)
+    if any(fnmatchcase(dotted, key) for key in later.keys):
+        return not_enforced(dotted, of=later.format)
     key = path[-1]
     known = _keys(_models_at(model, loc[:-1]))
     if hint := near_miss(key, known):

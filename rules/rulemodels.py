@@ -13,7 +13,7 @@ from typing import Annotated, Any
 from pydantic import Field, WithJsonSchema, WrapValidator, model_validator
 
 from rules.fieldtypes import Duration, Prose, Section, SomeTime, Text, checked, reads, say, text
-from rules.modelerrors import near_miss, not_enforced
+from rules.modelerrors import Later, near_miss, not_enforced
 from rules.rule import Mode, Previous, Retry, Rule, Verify, Version
 from rules.selectionmodels import TargetModel, WhenModel
 from rules.services import is_safe_name
@@ -21,14 +21,16 @@ from rules.services import is_safe_name
 if typing.TYPE_CHECKING:
     from pydantic import ValidatorFunctionWrapHandler
 
-LATER = frozenset(
-    {
+LATER = Later(
+    "rules/v1",
+    (
         *("guards", "notify", "restore", "waves"),
         *("when.for", "when.alert-for", "when.unless", "when.also"),
         *("target.kubernetes", "target.arrived-within"),
         *("before.require", "verify.check", "verify.on-ineffective"),
-    }
+    ),
 )
+
 OF_ONE_RULE = ("name", "description")
 """What no other rule can inherit."""
 

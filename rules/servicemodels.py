@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 from rules.fieldtypes import Literally, Section, Text, checked, say
 from rules.placenames import wrong_address, wrong_inner_path, wrong_name
 from rules.regexes import RegexError, compile_anchored
-from rules.restartmodels import AbsolutePath, HealthModel, RestartModel, StopModel, Url
+from rules.restartmodels import AbsolutePath, HealthModel, RestartModel, StopModel
 from rules.services import Health, Host, Order, Restart, Service
 
 Name = Annotated[Text, checked(wrong_name)]
@@ -24,12 +24,6 @@ def _pattern(pattern: str) -> str | None:
     except RegexError as error:
         return f"not a regular expression: {error}"
     return None
-
-
-class VersionUrlModel(Section):
-    """Where a service tells its own version."""
-
-    url: Annotated[Url, Field(description="A URL that answers with the version; {address} is the host's address.")]
 
 
 class HostModel(Section):
@@ -120,9 +114,6 @@ class ServiceModel(Section):
     restart: Annotated[RestartModel, Field(description="How the service takes up a release.")]
     stop: Annotated[StopModel | None, Field(description="Out of rotation, and in again.")] = None
     health: Annotated[HealthModel | None, Field(description="When an instance is healthy.")] = None
-    version: Annotated[VersionUrlModel | None, Field(description="Where the service tells its own version.")] = (
-        None
-    )
     hosts: Annotated[list[HostModel], Field(min_length=1, description="The machines that run the service.")]
 
     @model_validator(mode="after")
@@ -147,5 +138,4 @@ class ServiceModel(Section):
             order=Order(self.order),
             stop=self.stop.read() if self.stop else None,
             health=self.health.read() if self.health else None,
-            version_url=self.version.url if self.version else None,
         )
