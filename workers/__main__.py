@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 
 from controller.logs import configure
-from controller.settings.loading import load_settings
-from rules.rulefile import RuleFileErrors
+from controller.settings.loading import SettingsError, load_settings
+from rules.fileerrors import RuleFileErrors
 from workers.supervisor import supervise
 
 
@@ -20,7 +20,7 @@ def main() -> int:
         settings = load_settings(parser.parse_args().config)
         configure(settings.log)
         return supervise(settings)
-    except RuleFileErrors as e:
+    except (SettingsError, RuleFileErrors) as e:
         print(e, file=sys.stderr)  # noqa: T201 - there is no log yet
         return 2
 

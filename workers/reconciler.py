@@ -17,16 +17,22 @@ log = structlog.get_logger(__name__)
 def reconcile(ledger: Ledger, numbers: Numbers, stopping: threading.Event) -> None:
     """Ring every two seconds until asked to stop; Redis being away is waited out."""
     name = f"{socket.gethostname()}:{os.getppid()}"
-    while not stopping.wait(numbers.reconcile_every_s):
-        try:
-            rung = ledger.bells.ring_due()
-            ledger.health.worker_heard(name)
-        except LedgerUnavailable as e:
-            log.warning("reconciler.ledger_unavailable", error=str(e))
-            continue
-        if rung:
-            log.info("reconciler.rang", ids=rung)
+    while True:
+        _look(ledger, name)
+        if stopping.wait(numbers.reconcile_every_s):
+            break
     try:
         ledger.health.worker_left(name)
     except LedgerUnavailable as e:
         log.warning("reconciler.ledger_unavailable", error=str(e))
+
+
+def _look(ledger: Ledger, name: str) -> None:
+    try:
+        ledger.health.worker_heard(name)
+        rung = ledger.bells.ring_due()
+    except LedgerUnavailable as e:
+        log.warning("reconciler.ledger_unavailable", error=str(e))
+        return
+    if rung:
+        log.info("reconciler.rang", ids=rung)

@@ -9,6 +9,11 @@ from controller.ledger.keys import WORKERS
 
 _OLDEST = (6, 2)
 _WORKER_SILENT_S = 30
+_WORKER_FORGOTTEN_S = 86_400
+_SILENCE = (
+    f"no worker was heard of for {_WORKER_SILENT_S} s: accepted alerts wait. "
+    "Start `rollbackctl worker`, or look at its log."
+)
 
 
 class Health:
@@ -25,20 +30,28 @@ class Health:
     def complaints(self) -> tuple[str, ...]:
         """Say what about this Redis puts promises at risk, each with what to set; nothing when all is well."""
         with translated():
-            info = self._client.info("all")
+            return tuple(_about(self._client.info("all")))
+
+    def silence(self) -> tuple[str, ...]:
+        """Say whether nobody works; also for a short time while the first worker starts."""
+        with translated():
             seconds = int(self._client.time()[0])
-            heard = {name: int(at) for name, at in self._client.hgetall(WORKERS).items()}
-        return (*_about(info), *_about_workers(heard, seconds))
+            heard = self._client.zcount(WORKERS, seconds - _WORKER_SILENT_S, "+inf")
+        return () if heard else (_SILENCE,)
 
     def worker_heard(self, name: str) -> None:
         """Note that the reconciler of one worker machine is alive."""
         with translated():
-            self._client.hset(WORKERS, name, int(self._client.time()[0]))
+            seconds = int(self._client.time()[0])
+            with self._client.pipeline(transaction=False) as pipe:
+                pipe.zadd(WORKERS, {name: seconds})
+                pipe.zremrangebyscore(WORKERS, "-inf", seconds - _WORKER_FORGOTTEN_S)
+                pipe.execute()
 
     def worker_left(self, name: str) -> None:
         """Note that a worker machine left in good order."""
         with translated():
-            self._client.hdel(WORKERS, name)
+            self._client.zrem(WORKERS, name)
 
 
 def _about(info: dict[str, object]) -> Iterator[str]:
@@ -60,11 +73,3 @@ def _about(info: dict[str, object]) -> Iterator[str]:
         yield "the last write of the append-only file failed: look at the disk of Redis."
     if info.get("role", "master") != "master":
         yield "this Redis is a replica: point redis.url at the primary."
-
-
-def _about_workers(heard: dict[str, int], now_s: int) -> Iterator[str]:
-    if not any(now_s - at <= _WORKER_SILENT_S for at in heard.values()):
-        yield (
-            f"no worker was heard of for {_WORKER_SILENT_S} s: accepted alerts wait. "
-            "Start `rollbackctl worker`, or look at its log."
-        )

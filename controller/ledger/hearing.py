@@ -90,16 +90,17 @@ class Hearing:
         for look, whole in heard.chunks:
             row = self._scripts.run("hear", "peek", "", look, meta)
             if row[0]:
-                row = self._record(whole, meta)
+                row = self._record(whole, meta, ring=row[4] > 0)
             total = [a + int(b) for a, b in zip(total, row, strict=True)]
         return Answer(*total)
 
-    def _record(self, chunk: bytes, meta: str) -> list[Any]:
+    def _record(self, chunk: bytes, meta: str, *, ring: bool) -> list[Any]:
         ident = new_id("n")
 
         def build(pipe: Any) -> None:
             self._scripts.queue(pipe, "hear", "record", ident, chunk, meta)
-            self._doorbell.ring(pipe, ident, 1)
+            if ring:  # else nothing was to be asked when we looked; what is asked by now stands in `due`
+                self._doorbell.ring(pipe, ident, 1)
 
         result: list[Any] = self._scripts.transact(build)[0]
         return result

@@ -74,7 +74,7 @@ def _rules_are_loaded(house: House) -> Check:
 
 def _complaints(ledger: Ledger) -> Iterator[Check]:
     try:
-        complaints = ledger.health.complaints()
+        complaints = ledger.health.complaints() + ledger.health.silence()
     except LedgerUnavailable as error:
         yield Check("redis-setup", "!", f"warning: cannot be looked at: {error}")
         return

@@ -40,7 +40,7 @@ def status_shown(ledger: Ledger, house: House) -> dict[str, Any]:
         "services": {
             name: [host.name for host in service.hosts] for name, service in reading.inventory.services.items()
         },
-        "complaints": list(ledger.health.complaints()),
+        "complaints": [*ledger.health.complaints(), *ledger.health.silence()],
         "due": counts.due,
         "due_lag_s": counts.lag_s,
         "queued": counts.queued,

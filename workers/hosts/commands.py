@@ -15,7 +15,7 @@ Argv = tuple[str, ...]
 Values = Mapping[str, object]
 
 _SCRIPTS = Path(__file__).parent / "scripts"
-_PARTS = {
+SCRIPTS = {
     "observe": ("guard", "unit", "observe"),
     "switch": ("guard", "switch"),
     "restart": ("guard", "unit", "restart"),
@@ -33,7 +33,7 @@ _KNOWS_LINK = frozenset({"observe", "switch", "restart", "keep_stable", "drain"}
 def script(name: str) -> str:
     """Return the whole text of a script, its shared parts first."""
     start = "current=$1\n" if name in _KNOWS_LINK else ""
-    return start + "".join((_SCRIPTS / f"{part}.sh").read_text() for part in _PARTS[name])
+    return start + "".join((_SCRIPTS / f"{part}.sh").read_text() for part in SCRIPTS[name])
 
 
 def observe(

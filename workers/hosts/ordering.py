@@ -34,13 +34,13 @@ def orders(entries: Iterable[Entry], by: str) -> dict[str, Order]:
     leads = {match["lead"].lower() if match else None for match in read.values()}
     if by == "time" or (by == "auto" and (None in leads or len(leads) > 1)):
         return {entry.name: (entry.mtime_ns, entry.name) for entry in listed}
-    return {entry.name: _version_order(read[entry.name], entry.mtime_ns) for entry in listed}
+    return {entry.name: _version_order(read[entry.name], entry) for entry in listed}
 
 
-def _version_order(match: re.Match[str] | None, mtime_ns: int) -> Order:
+def _version_order(match: re.Match[str] | None, entry: Entry) -> Order:
     """Return a key of (rank, number, text) triples, so that any two keys can be compared."""
     if match is None:
-        return (_FROM_TIME, mtime_ns, "")
+        return (_FROM_TIME, entry.mtime_ns, entry.name)
     key: list[int | str] = []
     for number in match["numbers"].split("."):
         key += (_NUMBER, int(number), "")
@@ -48,4 +48,4 @@ def _version_order(match: re.Match[str] | None, mtime_ns: int) -> Order:
     key += (_EARLY if early else _LATER if rest else _FINAL, 0, "")
     for token in _TOKEN.findall(f"{early or ''} {rest}"):
         key += (_NUMBER, int(token), "") if token.isdigit() else (_TEXT, 0, token.lower())
-    return (*key, _FROM_TIME, mtime_ns, "")
+    return (*key, _FROM_TIME, entry.mtime_ns, entry.name)

@@ -37,11 +37,12 @@ local function undecided(e, digests)
 end
 
 local function ask(k, fingerprint, digests)
+  pairs_new = pairs_new + #digests
+  if not record then return end
   for _, digest in ipairs(digests) do
     redis.call('HSET', k, 'rule:' .. digest, '')
     redis.call('HSET', key('notification', id), fingerprint .. ' ' .. digest, '')
   end
-  pairs_new = pairs_new + #digests
 end
 
 local function firing(k, item, e)
@@ -65,7 +66,10 @@ local function firing(k, item, e)
     end
   end
   writes = writes + 1
-  if not record then return end
+  if not record then
+    ask(k, fingerprint, missing)
+    return
+  end
   if verdict == 'new' or verdict == 'reopened' then
     local since = starts
     if verdict == 'reopened' then since = math.min(first, starts) end
@@ -105,7 +109,7 @@ for _, item in ipairs(items) do
   if item[2] == 1 then firing(k, item, e) else resolved(k, item, e) end
 end
 
-if pairs_new > 0 then
+if record and pairs_new > 0 then
   redis.call('HSET', key('notification', id), '#meta', ARGV[4], '#at', ms(now))
   first_bell(id)
 end
