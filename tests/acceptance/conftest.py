@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from testbed.installation import Installation
-from testbed.local_shops import LocalShop, local_inventory, local_shop, rules
+from testbed.local_shops import LocalShop, local_inventory, local_shops, rules
 from testbed.redis import Redis, valkey
 
 QUICK = {"numbers": {"group_interval_s": 1}}
@@ -24,15 +24,22 @@ def redis_server(tmp_path: Path) -> Iterator[Redis]:
 
 
 @pytest.fixture
-def canary(tmp_path: Path) -> LocalShop:
-    """Give an instance on this machine that runs v1.3.0 and may go back to v1.2.0."""
-    return local_shop(tmp_path, "canary")
+def shops(tmp_path: Path) -> Iterator[dict[str, LocalShop]]:
+    """Make two instances on this machine that run v1.3.0 and could go back to v1.2.0."""
+    with local_shops(tmp_path, "canary", "stable") as made:
+        yield made
 
 
 @pytest.fixture
-def stable(tmp_path: Path) -> LocalShop:
-    """Give its neighbour, which nothing may touch."""
-    return local_shop(tmp_path, "stable")
+def canary(shops: dict[str, LocalShop]) -> LocalShop:
+    """Give the instance that alerts are about."""
+    return shops["canary"]
+
+
+@pytest.fixture
+def stable(shops: dict[str, LocalShop]) -> LocalShop:
+    """Give its neighbour."""
+    return shops["stable"]
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from testbed.alertmanager import alert, body, stamp
 from testbed.installation import Installation
-from testbed.local_shops import BLOCKING_RESTART, LocalShop, local_inventory, local_shop, rules
+from testbed.local_shops import BLOCKING_RESTART, LocalShop, local_inventory, local_shops, rules
 from testbed.programs import Program
 from testbed.redis import valkey
 from testbed.wait import stays, until
@@ -24,6 +24,7 @@ from testbed.wait import stays, until
 from rules.matchers import parse_matchers
 from rules.notifications import parse_notification
 
+QUICK = {"numbers": {"group_interval_s": 1}}
 NAMES = ("t01", "t02", "t05", "t07", "t08-stable", "t08-canary", "t09", "t10", "t11", "t17")
 
 
@@ -62,7 +63,16 @@ class Site:
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """Run the installation that all traps of this file are set in."""
     folder = tmp_path_factory.mktemp("traps")
-    shops = {name: local_shop(folder, name) for name in NAMES}
+    with contextlib.ExitStack() as running:
+        shops = running.enter_context(local_shops(folder, *NAMES))
+        installed = running.enter_context(installation(folder, shops))
+        server, _ = running.enter_context(installed.running())
+        yield Site(installed, server, shops, folder)
+
+
+@contextlib.contextmanager
+def installation(folder: Path, shops: dict[str, LocalShop]) -> Iterator[Installation]:
+    """Give an installation whose one rule acts on canaries only."""
     entries = {name: made.entry("stable" if name.endswith("stable") else "canary") for name, made in shops.items()}
     slow = ["sh", "-c", BLOCKING_RESTART, "sh", str(folder), str(shops["t05"].current)]
     entries["t05"]["restart"] = {"command": [*slow, str(shops["t05"].restarts_file)]}
@@ -74,18 +84,9 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
             "only": {"track": "canary"},
         }
     )
-    with contextlib.ExitStack() as running:
-        (folder / "redis").mkdir()
-        redis = running.enter_context(valkey(folder / "redis"))
-        installed = Installation(
-            folder / "installed",
-            redis.url,
-            only_canaries,
-            local_inventory(**entries),
-            more={"numbers": {"group_interval_s": 1}},
-        )
-        server, _ = running.enter_context(installed.running())
-        yield Site(installed, server, shops, folder)
+    (folder / "redis").mkdir()
+    with valkey(folder / "redis") as redis:
+        yield Installation(folder / "installed", redis.url, only_canaries, local_inventory(**entries), more=QUICK)
 
 
 def test_trap_01_a_firing_group_holds_a_resolved_canary_alert_that_must_not_act(site: Site) -> None:

@@ -59,7 +59,7 @@ class Installation:
             "listen": f"127.0.0.1:{self.port}",
             "token_file": "operator.token",
             "auth": {"tokens": tokens},
-            "log": {"level": "debug", "format": "console"},
+            "log": {"level": "info", "format": "console"},
             **self.more,
         }
         self.settings_file.write_text(json.dumps(settings, indent=1))  # JSON is YAML

@@ -1,20 +1,25 @@
-"""Instances on this machine, for scenarios that need no real host: two releases, a link, a counted restart."""
+"""Instances on this machine, for scenarios that need no real host: two releases, a link, a counted restart.
+
+One small server speaks for all of them: an instance is healthy when the release that its link points to is.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import http.server
 import json
 import os
+import threading
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from testbed import shop
 
-BLOCKING_RESTART = """\
-echo "$$" > "$1/restarting"
-while [ ! -e "$1/go" ]; do sleep 0.05; done
-readlink "$2" >> "$3"
-"""
+BLOCKING_RESTART = (
+    'echo "$$" > "$1/restarting"; while [ ! -e "$1/go" ]; do sleep 0.05; done; readlink "$2" >> "$3"'
+)
 """Says that it has begun, then waits to be let go: the moment between the switch and the restart, held open."""
 
 
@@ -24,6 +29,7 @@ class LocalShop:
 
     name: str
     folder: Path
+    port: int
 
     @property
     def releases(self) -> Path:
@@ -74,6 +80,7 @@ class LocalShop:
             "releases": str(self.releases),
             "current": str(self.current),
             "restart": {"command": restart},
+            "health": {"url": f"http://127.0.0.1:{self.port}/{self.name}", "within": "10s"},
             "hosts": [host],
             **over,
         }
@@ -83,11 +90,37 @@ class LocalShop:
         return {"alertname": "ShopFails", "service": self.name, "instance": self.name, **more}
 
 
-def local_shop(folder: Path, name: str) -> LocalShop:
-    """Make one."""
-    made = LocalShop(name, folder / name)
-    made.lay_out()
-    return made
+@contextlib.contextmanager
+def local_shops(folder: Path, *names: str) -> Iterator[dict[str, LocalShop]]:
+    """Make instances in a folder and answer for their health."""
+
+    class Healthz(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200 if _is_well(folder / self.path.strip("/")) else 503)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Healthz) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+        thread.start()
+        try:
+            made = {name: LocalShop(name, folder / name, server.server_port) for name in names}
+            for one in made.values():
+                one.lay_out()
+            yield made
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def _is_well(folder: Path) -> bool:
+    try:
+        told = json.loads((folder / "current/release.json").read_text())
+    except OSError:
+        return False
+    return bool(told["behaves"] == shop.WELL)
 
 
 def local_inventory(**services: dict[str, Any]) -> str:
