@@ -49,7 +49,9 @@ def basic(username: str, password: str) -> dict[str, str]:
         ("POST", "/api/v1/rollbacks/r1/cancel", "operator", True),
     ],
 )
-def test_each_endpoint_wants_its_role(face: WebFace, method: str, path: str, token: str, *, admitted: bool) -> None:
+def test_each_endpoint_wants_its_role(
+    face: WebFace, method: str, path: str, token: str, *, admitted: bool
+) -> None:
     """403 names the role that is missing; `operate` includes `read`."""
     answer = face.ask(path, token, method=method, body=b"{}" if method == "POST" else None)
     assert (answer.status_code == 403) is not admitted
@@ -72,7 +74,7 @@ def test_each_endpoint_wants_its_role(face: WebFace, method: str, path: str, tok
         "token",
     ],
 )
-def test_without_known_credentials_it_is_401_and_nothing_is_parsed(face: WebFace, authorization: str | None) -> None:
+def test_unknown_credentials_are_401_and_nothing_is_parsed(face: WebFace, authorization: str | None) -> None:
     """Not even a body that would be refused is looked at; the answer says how to come in."""
     headers = {} if authorization is None else {"Authorization": authorization}
     answer = face.app.test_client().post(RECEIVER, data=b"not json", headers=headers)
@@ -86,7 +88,10 @@ def test_a_token_is_no_password_and_a_password_no_token(face: WebFace) -> None:
     client = face.app.test_client()
     as_token = {"Authorization": f"Bearer am:{face.secret('basic')}"}
     assert client.post(RECEIVER, data=b"", headers=as_token).status_code == 401
-    assert client.post(RECEIVER, data=b"", headers=basic("alertmanager", face.secret("alertmanager"))).status_code == 401
+    assert (
+        client.post(RECEIVER, data=b"", headers=basic("alertmanager", face.secret("alertmanager"))).status_code
+        == 401
+    )
 
 
 def test_basic_authentication_serves_the_receiver(face: WebFace) -> None:

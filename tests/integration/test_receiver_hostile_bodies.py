@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,8 +16,11 @@ from testbed.web_face import CANARY, WebFace, web_face
 UNTAMED = settings(max_examples=1500, deadline=None, suppress_health_check=list(HealthCheck))
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text()
 ANYTHING = st.recursive(
-    SCALARS, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4), max_leaves=8
+    SCALARS,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    max_leaves=8,
 )
+PATHS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="?#"), max_size=20)
 LABELS = st.dictionaries(st.text(), st.text(), max_size=4)
 ALERTS = st.fixed_dictionaries(
     {
@@ -85,8 +87,10 @@ def test_the_api_answers_anything_with_a_sentence(face: WebFace, path: str, cont
 
 @UNTAMED
 @given(
-    query=st.dictionaries(st.sampled_from(["limit", "state", "service", "fingerprint", "x"]), st.text(max_size=20)),
-    path=st.sampled_from(["rollbacks", "decisions", "rollbacks/r1", "status", "nothing"]) | st.text(max_size=20),
+    query=st.dictionaries(
+        st.sampled_from(["limit", "state", "service", "fingerprint", "x"]), st.text(max_size=20)
+    ),
+    path=st.sampled_from(["rollbacks", "decisions", "rollbacks/r1", "status", "nothing"]) | PATHS,
 )
 def test_queries_and_paths_with_anything(face: WebFace, query: dict[str, str], path: str) -> None:
     """Ids and page sizes are validated before anything is looked up."""

@@ -58,7 +58,7 @@ class WebFace:
     def ask(
         self,
         path: str,
-        token: str | None = "operator",  # noqa: S107 - the name of a token
+        token: str | None = "operator",
         *,
         method: str | None = None,
         body: object = None,
