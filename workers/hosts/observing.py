@@ -28,13 +28,11 @@ def observation(report: Report, service: Service) -> Observation:
     """
     link = _require(report, service)
     running = running_release(report, service)
-    kind = next((entry.kind for entry in report.entries if entry.name == running), None)
-    entries = [entry for entry in report.entries if kind in (None, entry.kind)]
     return Observation(
         running=running,
         arrival=f"{link.target}@{link.id}",
         fence=report.fence,
-        releases=_releases(entries, report, service),
+        releases=_releases(_admitted(report, service, running), report, service),
         last_stable=report.stable,
         details=_details(report, link, service, running),
     )
@@ -79,9 +77,21 @@ def _misconfigured(message: str) -> Permanent:
     return Permanent(Reason.TARGET_MISCONFIGURED, message)
 
 
+def _admitted(report: Report, service: Service, running: str | None) -> list[Entry]:
+    """Return what is a release: called like one, and a directory or file as the running one is."""
+    kind = next((entry.kind for entry in report.entries if entry.name == running), None)
+    like_a_release = _test(service.pattern or RELEASE_PATTERN)
+    return [
+        entry
+        for entry in report.entries
+        if kind in (None, entry.kind)
+        and is_safe_name(entry.name)
+        and (like_a_release(entry.name) or entry.name == running)
+    ]
+
+
 def _releases(entries: list[Entry], report: Report, service: Service) -> tuple[ReleaseSeen, ...]:
     order = orders(entries, service.order)
-    like_a_release = _test(service.pattern or RELEASE_PATTERN)
     incomplete = {posixpath.basename(path) for path in report.named("incomplete")}
     not_executable = {posixpath.basename(path) for path in report.named("not-executable")}
     seen = (
@@ -93,7 +103,6 @@ def _releases(entries: list[Entry], report: Report, service: Service) -> tuple[R
             allowed=service.whitelisted(entry.name),
         )
         for entry in entries
-        if is_safe_name(entry.name) and like_a_release(entry.name)
     )
     return tuple(sorted(seen, key=lambda release: release.order))
 

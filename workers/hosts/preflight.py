@@ -75,7 +75,7 @@ def _check_rights(service: Service, seen: Observation) -> None:
     if read_only := _listed(seen, "read_only"):
         message = f"{' and '.join(read_only)} cannot be written by us: let the deploying user write there"
         raise Permanent(Reason.RIGHTS_MISSING, message)
-    if service.restart.kind == "systemd" and "unit" not in seen.details:
+    if service.restart.unit and _unit(seen) is None:
         message = f"systemd tells nothing of {service.restart.unit}: is systemd running on this host?"
         raise Permanent(Reason.TARGET_MISCONFIGURED, message)
 

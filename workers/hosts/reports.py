@@ -5,12 +5,18 @@ Records end with NUL and begin with a keyword and a tab; nothing but NUL cannot 
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+_ENTRY = re.compile(
+    r"(?P<id>[0-9]+:(?P<seconds>[0-9]+)(?:\.(?P<fraction>[0-9]{1,9}))?)\t(?P<mode>[0-9a-f]+)\t(?P<path>.*)",
+    re.DOTALL,
+)
+_DIGITS = re.compile("[0-9]{1,18}")
 _IS_LINK, _IS_DIRECTORY, _IS_FILE, _KIND = 0xA000, 0x4000, 0x8000, 0xF000
 
 
@@ -50,12 +56,12 @@ class Unit:
     @property
     def restarts(self) -> int:
         """How often systemd itself has restarted it since it was last started by somebody."""
-        return int(self["NRestarts"] or 0)
+        return _number(self["NRestarts"])
 
     @property
     def main_pid(self) -> int:
         """The main process, 0 for none."""
-        return int(self["MainPID"] or 0)
+        return _number(self["MainPID"])
 
     def facts(self) -> dict[str, object]:
         """Return what is worth keeping, JSON-able."""
@@ -115,14 +121,14 @@ def parse(output: bytes, current: str = "") -> Report:
 
 def _fact(report: Report, key: str, rest: str) -> None:
     match key, rest.split("\t"):
-        case "fence", [number, owner] if number.isdecimal():
+        case "fence", [number, owner] if _DIGITS.fullmatch(number):
             report.fence, report.fence_owner = int(number), owner
         case "link", [identity, target]:
             report.link, report.link_kind = Link(target, identity), "link"
-        case "disk", [*numbers] if len(numbers) == 4 and all(number.isdecimal() for number in numbers):
+        case "disk", [*numbers] if len(numbers) == 4 and all(map(_DIGITS.fullmatch, numbers)):
             free, block, inodes, most_inodes = map(int, numbers)
             report.disk = (free, block, inodes, most_inodes)
-        case "code", [code]:
+        case "code", [code] if _DIGITS.fullmatch(code):
             report.code = int(code)
         case "stable", _:
             report.stable = rest.strip() or None
@@ -133,12 +139,14 @@ def _fact(report: Report, key: str, rest: str) -> None:
 
 
 def _entry(report: Report, rest: str, current: str) -> None:
-    identity, mode, path = rest.split("\t", 2)
-    kind = int(mode, 16) & _KIND
+    read = _ENTRY.fullmatch(rest)
+    if read is None:
+        return
+    path, kind = read["path"], int(read["mode"], 16) & _KIND
     if path == current or path.startswith(f"{current} -> "):
         report.link_kind = {_IS_LINK: "link", _IS_DIRECTORY: "directory"}.get(kind, "file")
         if kind == _IS_LINK:
-            report.link = Link(path[len(current) + len(" -> ") :], identity)
+            report.link = Link(path[len(current) + len(" -> ") :], read["id"])
         return
     name = path.rpartition("/")[2]
     if kind not in (_IS_DIRECTORY, _IS_FILE):
@@ -146,8 +154,7 @@ def _entry(report: Report, rest: str, current: str) -> None:
     if not name.isprintable():
         report.odd_names += 1
         return
-    seconds, _, fraction = identity.partition(":")[2].partition(".")
-    mtime_ns = int(seconds) * 1_000_000_000 + int(fraction[:9].ljust(9, "0"))
+    mtime_ns = int(read["seconds"]) * 1_000_000_000 + int((read["fraction"] or "").ljust(9, "0"))
     report.entries.append(Entry(name, "directory" if kind == _IS_DIRECTORY else "file", mtime_ns))
 
 
@@ -166,6 +173,10 @@ def _unit(report: Report, key: str, rest: str) -> None:
         else:
             cwd = _plain(rest)
         report.unit = Unit(seen.properties, exe, cwd, arguments)
+
+
+def _number(text: str) -> int:
+    return int(text) if _DIGITS.fullmatch(text) else 0
 
 
 def _plain(text: str) -> str:
