@@ -71,6 +71,8 @@ class DoorbellWorker(Worker):
     """A worker that forks for each job, parks it when asked to stop, and keeps the rules fresh between jobs."""
 
     site: Site
+    max_connection_wait_time = 2.0
+    """Seconds between two tries to reach Redis again; RQ's own minute would be the longest part of an outage."""
 
     def execute_job(self, job: Job, queue: Queue) -> None:
         """Re-read changed rules in the parent, once, and not in every child."""

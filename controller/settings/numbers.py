@@ -59,6 +59,8 @@ class Numbers(BaseModel):
     """How long an episode that nobody hears of any more is remembered."""
     effect_kept_s: PositiveFloat = 90 * 86_400
     """How long it is remembered that an arrival was rolled back."""
+    left_kept_s: PositiveFloat = 7 * 86_400
+    """For how long a release that an instance was rolled back from is not gone back to by a rule."""
     history_kept_s: PositiveFloat = 90 * 86_400
     """How long an ended rollback and its journal can be shown."""
     termination_grace_s: PositiveFloat = 90

@@ -58,9 +58,9 @@ class Preparing:
         self._ledger = ledger
         self._taken = taken
 
-    def commit(self, rollback: Rollback, terms: Terms) -> Plan:
+    def commit(self, rollback: Rollback, terms: Terms, left: frozenset[str]) -> Plan:
         """Prepare and commit; raises `Permanent` with the reason where the answer is no."""
-        prepared = prepare(self._driver, terms, frozenset(self._taken.left))
+        prepared = prepare(self._driver, terms, left)
         if prepared.observation.fence >= self._lease.fence:
             self._lease.raise_fence(self._ledger, prepared.observation.fence)
         evidence = self._driver.evidence()

@@ -42,12 +42,13 @@ def run_stretch(site: Site, ident: str, job: str) -> None:
     with Lease(
         taken, since=since, numbers=site.numbers, keeper=site.lease_ledger, stopping=site.stopping
     ) as lease:
-        _Stretch(site, taken, lease, since).run()
+        _Stretch(site, taken, lease, since, job).run()
 
 
 class _Stretch:
-    def __init__(self, site: Site, taken: Taken, lease: Lease, since: float) -> None:
+    def __init__(self, site: Site, taken: Taken, lease: Lease, since: float, job: str) -> None:
         self._site = site
+        self._job = job
         self._ledger = site.ledger
         self._taken = taken
         self._lease = lease
@@ -101,7 +102,9 @@ class _Stretch:
         if self._taken.episodes and not any(e.open for e in self._taken.episodes):
             raise Permanent(Reason.RESOLVED, "every alert behind this rollback resolved before the first change")
         preparing = Preparing(self._reach(), self._journal, self._lease, self._ledger, self._taken)
-        plan = preparing.commit(self._rollback, self._terms)
+        oldest_ms = self._taken.now_ms - self._site.numbers.left_kept_s * 1000
+        left = frozenset(release for release, at_ms in self._taken.left.items() if at_ms > oldest_ms)
+        plan = preparing.commit(self._rollback, self._terms, left)
         self._progress.is_committed()
         self._log.info("rollback.committed", from_release=plan.from_release, to_release=plan.to_release)
         return plan
@@ -158,7 +161,10 @@ class _Stretch:
             look_again_s=_LOOK_AT_ALERTS_S,
         )
         self._log.info("rollback.changed", to_release=plan.to_release)
-        self._verify(changed_ms)
+        again = self._ledger.leases.take(self._rollback.id, holder=self._job, kind="rollback")
+        if isinstance(again, Taken):  # ours still; a resolve may have come while we acted
+            self._taken = again
+            self._verify(changed_ms)
 
     def _worth_the_way_back(self, error: RollbackError) -> bool:
         """Whether what was changed is known to be bad for good, and not just not to be seen."""
