@@ -72,7 +72,7 @@ def test_releases_are_ordered_and_marked() -> None:
 
 
 def test_the_pattern_says_what_a_release_is_called() -> None:
-    """Anything else in the directory is passed over, but for what runs: there must be something to go back from."""
+    """Anything else in the directory is passed over, but not what runs: one goes back from something."""
     entries = [*ENTRIES, Entry("v1.11.0-debug", "directory", 9)]
     service = replace(SHOP, pattern=r"v\d+\.\d\.\d+")
     assert [release.name for release in observation(seen(entries=entries), service).releases] == [

@@ -21,7 +21,8 @@ def why_not_healthy(url: str, timeout_s: float) -> str | None:
         connection = kind(parts.hostname or "", parts.port, timeout=timeout_s)
     except (http.client.InvalidURL, ValueError) as error:
         return f"{url} is not a URL: {error}"
-    cut = threading.Timer(timeout_s, _cut, (connection,))
+    late = threading.Event()
+    cut = threading.Timer(timeout_s, _cut, (connection, late))
     try:
         connection.connect()
         cut.start()
@@ -34,10 +35,14 @@ def why_not_healthy(url: str, timeout_s: float) -> str | None:
     finally:
         cut.cancel()
         connection.close()
+    if late.is_set():
+        # What was cut looks like an answer that ended early.
+        return f"{url} does not answer within {timeout_s:g} s"
     return None if 200 <= status < 400 else f"{url} answers {status}"
 
 
-def _cut(connection: http.client.HTTPConnection) -> None:
+def _cut(connection: http.client.HTTPConnection, late: threading.Event) -> None:
+    late.set()
     sock: socket.socket | None = connection.sock
     if sock is not None:
         with contextlib.suppress(OSError):
