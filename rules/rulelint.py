@@ -36,11 +36,11 @@ def oddities(rule: Rule) -> Iterator[str]:
             which = f"list {number} of its `any`" if rule.when.any_of else "its matchers"
             yield f"`{rule.name}` can never match by {which}: {clash[0]} and {clash[1]} exclude each other"
     target = rule.target
-    if target.hosts.instance is None and not (target.only or target.running):
+    if target.hosts.instance is None and not (target.only or target.except_ or target.running):
         acts = "would take" if rule.mode is Mode.OBSERVE else "takes"
         yield (
             f"`{rule.name}` {acts} every host of the service back; name the instance under `hosts`, "
-            "or choose some with `only:` or `running:`"
+            "or choose some with `only:`, `except:` or `running:`"
         )
     if target.hosts.instance is None and target.service is None:
         yield (

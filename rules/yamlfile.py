@@ -29,7 +29,7 @@ _MENDABLE_LENGTH = 1 << 18
 _LINE_END = re.compile(r"\r\n|\r|\n")
 _UNREADABLE = re.compile("[^\t\n\r\x20-\x84\x86-\u2027\u202a-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
-_BEYOND_UNICODE = re.compile(r"\\U(?!0010|000[0-9a-fA-F])")
+_BEYOND_UNICODE = re.compile(r"\\U(?!0010|000[0-9a-fA-F])[0-9a-fA-F]{8}")
 
 # What ruamel.yaml raises beside its own errors for some hostile texts, such as "\U00110000".
 _RAISED_BY_YAML = (YAMLError, ValueError, LookupError, AttributeError, TypeError, AssertionError, OverflowError)
@@ -129,9 +129,7 @@ def _explain(error: Exception, file: str, text: str) -> tuple[FileError, str | N
     """Say what YAML could not read and where; and give the text with that place mended, where that is safe."""
     mark, problem = _mark(error, text)
     if mark is None:
-        beyond = _BEYOND_UNICODE.search(text)
-        place = _place(text, beyond.start()) if beyond else (1, 1)
-        return FileError(file, *place, f"this is not YAML: {error}; put what is meant as text in quotes"), None
+        return _unmarked(error, file, text), None
     lines = _LINE_END.split(text)
     line = lines[mark.line] if mark.line < len(lines) else ""
     known = broken_line(line, problem)
@@ -143,6 +141,13 @@ def _explain(error: Exception, file: str, text: str) -> tuple[FileError, str | N
         FileError(file, mark.line + 1, len(mended) - len(MENDED) + 1, message),
         "\n".join(lines) if len(text) <= _MENDABLE_LENGTH else None,
     )
+
+
+def _unmarked(error: Exception, file: str, text: str) -> FileError:
+    if beyond := _BEYOND_UNICODE.search(text):
+        message = f"{beyond[0]} is no character; the last one is \\U0010ffff"
+        return FileError(file, *_place(text, beyond.start()), message)
+    return FileError(file, 1, 1, f"this is not YAML: {error}; put what is meant as text in quotes")
 
 
 def _mark(error: Exception, text: str) -> tuple[Any, str]:

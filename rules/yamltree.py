@@ -94,9 +94,10 @@ class TreeBuilder:
     def _scalar(self, event: ScalarEvent, place: tuple[int, int, int, int]) -> Node:
         if event.value == MENDED:
             return Broken(*place)
-        return Scalar(*place, self._characters(event.value, place), plain=event.tag is None and not event.style)
+        text = self._characters(event.value, place)
+        return Broken(*place) if text is None else Scalar(*place, text, event.tag is None and not event.style)
 
-    def _characters(self, value: str, place: tuple[int, int, int, int]) -> str:
+    def _characters(self, value: str, place: tuple[int, int, int, int]) -> str | None:
         r"""Join what `"\ud83d\ude00"` takes apart, as JSON does; half of a pair is no character."""
         if value.isascii() or not any("\ud800" <= char <= "\udfff" for char in value):
             return value
@@ -105,7 +106,7 @@ class TreeBuilder:
         except UnicodeDecodeError:
             message = "this text holds half of a surrogate pair (\\ud800 to \\udfff); write the whole character"
             self.errors.append(FileError(self._file, *place[:2], message))
-            return value.encode("utf-8", "replace").decode()
+            return None
 
     def _collection(
         self, event: Any, place: tuple[int, int, int, int], events: Iterator[Any], depth: int

@@ -1,0 +1,209 @@
+"""A rule file is read into rules: defaults are filled in, and a rule is identified by what it means."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from rules.rulefile import Mode, Previous, RuleSet, Version, parse_rules
+
+SHORT = """
+version: rules/v1
+rules:
+  - name: canary-errors
+    when: {matchers: ['alertname="HighErrorRate"']}
+    target: {hosts: {instance: "{{ $labels.instance }}"}}
+    to: [previous]
+"""
+
+FULL = """
+version: rules/v1
+rules:
+  - name: canary-errors
+    description: The canary answers with errors.
+    mode: act
+    when:
+      matchers: ['{alertname=~"A|B", severity="critical"}']
+      any: [{matchers: [team="a"]}, {matchers: [team="b", page!=""]}]
+    target:
+      hosts: {instance: "{{ $labels.instance }}"}
+      service: "{{ $labels.service }}"
+      only: {track: canary, region: [eu-1, eu-2]}
+      except: {pinned: "true"}
+      running: "{{ $labels.version }}"
+    to: [{version: v1.2.2}, previous]
+    before: {evidence: {logs: 1h}}
+    verify: {healthy-within: 1m, steady: 5s, cleared-within: 1h30m}
+    retry: {attempts: 3, initial: 500ms, factor: 1.5, max: 10s}
+"""
+
+
+def one(text: str) -> RuleSet:
+    ruleset = parse_rules(text, "rules.yaml")
+    assert len(ruleset.rules) == 1
+    return ruleset
+
+
+def test_what_is_left_out_has_a_safe_default():
+    """A short rule observes, and verifies and retries as the reference says."""
+    (rule,) = one(SHORT).rules
+    assert rule.mode is Mode.OBSERVE
+    assert rule.to == (Previous(),)
+    assert rule.expanded() == {
+        "name": "canary-errors",
+        "description": "",
+        "mode": "observe",
+        "when": {"matchers": ['alertname="HighErrorRate"']},
+        "target": {"hosts": {"instance": "{{ $labels.instance }}"}},
+        "to": ["previous"],
+        "before": {"evidence": {"logs": "30m"}},
+        "verify": {"healthy-within": "5m", "steady": "10s", "cleared-within": "15m"},
+        "retry": {"attempts": 5, "initial": "2s", "factor": 2.0, "max": "2m"},
+    }
+
+
+def test_every_field_is_read():
+    """What is written is what the rule holds; durations are seconds."""
+    (rule,) = one(FULL).rules
+    assert rule.mode is Mode.ACT
+    assert [str(matcher) for matcher in rule.when.matchers] == ['alertname=~"A|B"', 'severity="critical"']
+    assert [len(matchers) for matchers in rule.when.any_of] == [1, 2]
+    assert rule.target.only == {"track": ("canary",), "region": ("eu-1", "eu-2")}
+    assert rule.target.except_ == {"pinned": ("true",)}
+    assert rule.to == (Version("v1.2.2"), Previous())
+    assert rule.evidence_logs_s == 3600
+    assert (rule.verify.healthy_within_s, rule.verify.steady_s, rule.verify.cleared_within_s) == (60, 5, 5400)
+    assert (rule.retry.attempts, rule.retry.initial_s, rule.retry.factor, rule.retry.max_s) == (3, 0.5, 1.5, 10)
+    assert rule.source == "rules.yaml:4"
+
+
+@pytest.mark.parametrize("text", [SHORT, FULL])
+def test_the_expanded_rule_reads_back_as_itself(text):
+    """What `rules explain --expanded` prints is a rule of the same meaning."""
+    (rule,) = one(text).rules
+    again = one(json.dumps({"version": "rules/v1", "rules": [rule.expanded()]})).rules[0]
+    assert again == rule
+    assert again.digest == rule.digest
+
+
+def test_any_stands_beside_matchers():
+    """All of `matchers` must hold, and at least one list of `any`."""
+    when = one(FULL).rules[0].when
+    base = {"alertname": "A", "severity": "critical"}
+    assert when.matches({**base, "team": "a"})
+    assert when.matches({**base, "team": "b", "page": "x"})
+    assert not when.matches({**base, "team": "b"})
+    assert not when.matches(base)
+    assert not when.matches({"alertname": "A", "team": "a"})
+
+
+def test_defaults_are_inherited_key_by_key():
+    """Mappings are merged; lists and single values are replaced."""
+    text = """
+version: rules/v1
+defaults:
+  mode: act
+  to: [previous]
+  target: {hosts: {instance: "{{ $labels.instance }}"}, only: {track: canary}}
+  verify: {healthy-within: 1m, steady: 3s}
+rules:
+  - name: a
+    when: {matchers: [alertname="A"]}
+    target: {only: {region: eu}}
+    verify: {steady: 1s}
+  - name: b
+    mode: observe
+    when: {matchers: [alertname="B"]}
+    target: {only: {track: [beta]}}
+    to: [{version: v1}]
+"""
+    a, b = parse_rules(text, "rules.yaml").rules
+    assert a.mode is Mode.ACT
+    assert a.to == (Previous(),)
+    assert a.target.only == {"track": ("canary",), "region": ("eu",)}
+    assert (a.verify.healthy_within_s, a.verify.steady_s) == (60, 1)
+    assert b.mode is Mode.OBSERVE
+    assert b.to == (Version("v1"),)
+    assert b.target.only == {"track": ("beta",)}
+
+
+SAME = {
+    "a comment": SHORT.replace("rules:\n", "rules:   # all of them\n"),
+    "other lines": f"\n\n{SHORT}",
+    "another layout": """{"version": "rules/v1", "rules": [{"to": ["previous"], "name": "canary-errors",
+       "target": {"hosts": {"instance": "{{ $labels.instance }}"}},
+       "when": {"matchers": ["alertname = HighErrorRate"]}}]}""",
+    "a default written out": SHORT.replace("to:", "mode: observe\n    retry: {attempts: 5}\n    to:"),
+    "inherited instead of written": SHORT.replace("    to: [previous]\n", "").replace(
+        "rules:\n", "defaults: {to: [previous]}\nrules:\n"
+    ),
+    "a description": SHORT.replace("to:", "description: For people.\n    to:"),
+    "an equal duration": SHORT.replace("to:", "verify: {steady: 10000ms}\n    to:"),
+}
+
+
+@pytest.mark.parametrize("text", SAME.values(), ids=SAME)
+def test_the_digest_does_not_see_how_a_rule_is_written(text):
+    """Two rules of the same meaning have one digest."""
+    assert one(text).rules[0].digest == one(SHORT).rules[0].digest
+
+
+def test_the_digest_does_not_see_an_order_that_means_nothing():
+    """Neither matchers nor the values of `only` are in an order."""
+    one_list, other_list = '{matchers: [team="a"]}', '{matchers: [team="b", page!=""]}'
+    turned = (
+        FULL.replace("[eu-1, eu-2]", "[eu-2, eu-1]")
+        .replace('{alertname=~"A|B", severity="critical"}', '{severity="critical", alertname=~"A|B"}')
+        .replace(f"{one_list}, {other_list}", f'{{matchers: [page!="", team="b"]}}, {one_list}')
+    )
+    assert turned != FULL
+    assert one(turned).rules[0].digest == one(FULL).rules[0].digest
+
+
+CHANGES = [
+    ("canary-errors", "canary-error"),
+    ("mode: act", "mode: observe"),
+    ('severity="critical"', 'severity="warning"'),
+    ("alertname=~", "alertname!~"),
+    ('team="a"', 'team="c"'),
+    ("{{ $labels.instance }}", "{{ $labels.host }}"),
+    ("{{ $labels.service }}", "shop"),
+    ("track: canary", "track: stable"),
+    ("eu-1, eu-2", "eu-1"),
+    ('pinned: "true"', 'pinned: "yes"'),
+    ("{{ $labels.version }}", "{{ $labels.release }}"),
+    ("{version: v1.2.2}, previous", "previous, {version: v1.2.2}"),
+    ("v1.2.2", "v1.2.3"),
+    ("logs: 1h", "logs: 2h"),
+    ("healthy-within: 1m", "healthy-within: 2m"),
+    ("steady: 5s", "steady: 6s"),
+    ("1h30m", "1h31m"),
+    ("attempts: 3", "attempts: 4"),
+    ("initial: 500ms", "initial: 501ms"),
+    ("factor: 1.5", "factor: 1.6"),
+    ("max: 10s", "max: 11s"),
+]
+
+
+@pytest.mark.parametrize(("old", "new"), CHANGES)
+def test_the_digest_sees_every_change_of_meaning(old, new):
+    """Whatever changes what a rule does changes its digest."""
+    changed = one(FULL.replace(old, new)).rules[0]
+    assert changed.digest != one(FULL).rules[0].digest
+
+
+def test_a_rule_is_found_by_its_digest():
+    """A rollback finds the rule that opened it, as long as it means the same."""
+    ruleset = one(FULL)
+    assert ruleset.by_digest(ruleset.rules[0].digest) is ruleset.rules[0]
+    assert ruleset.by_digest("0" * 16) is None
+
+
+def test_anchors_stand_for_what_they_name():
+    """Plain anchors and aliases work."""
+    text = SHORT.replace("{hosts:", "&canary {hosts:") + SHORT.split("rules:\n")[1].replace(
+        "canary-errors", "other"
+    ).replace('{hosts: {instance: "{{ $labels.instance }}"}}', "*canary")
+    first, second = parse_rules(text, "rules.yaml").rules
+    assert first.target == second.target
