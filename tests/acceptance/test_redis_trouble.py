@@ -42,7 +42,7 @@ def test_trap_04_two_alertmanagers_one_of_which_was_refused_for_a_while_have_one
             assert local.notify(from_one).status == 503
         client.config_set("maxmemory", "0")
         assert local.notify(from_two).json["accepted"] == 1
-        assert local.notify(from_one).json["known"] == 1
+        assert local.notify(from_one).status == 202
         until(lambda: canary.restarts() == 1, within_s=20, what="the canary is restarted")
         assert local.notify(from_two).json["known"] == 1
 
@@ -94,4 +94,5 @@ def test_redis_killed_and_restarted_loses_nothing_that_was_accepted(
                 resolved = body(alert(labels, status="resolved"))
                 until(lambda: installed.notify(resolved).status < 300, within_s=20, what="the resolve is taken")
                 (rollback,) = installed.ended(within_s=60)
-    assert (rollback["outcome"], canary.running(), canary.restarts()) == ("recovered", "v1.2.0", 1)
+    assert (rollback["outcome"], canary.running()) == ("recovered", "v1.2.0")
+    assert canary.restarts() in {1, 2}, "a restart whose note was lost may be done once more, a switch never"

@@ -13,9 +13,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import redis
+
 from testbed.programs import Program, free_port, started
 from testbed.wait import until
 
+WORKERS = 2
 ROLES = {"alertmanager": ["alerts"], "reader": ["read"], "operator": ["operate"]}
 CLI = "import sys; from controller.cli.main import main; sys.exit(main())"
 
@@ -59,6 +62,7 @@ class Installation:
             "listen": f"127.0.0.1:{self.port}",
             "token_file": "operator.token",
             "auth": {"tokens": tokens},
+            "workers": WORKERS,
             "log": {"level": "info", "format": "console"},
             **self.more,
         }
@@ -91,10 +95,24 @@ class Installation:
 
     @contextlib.contextmanager
     def working(self, name: str = "worker") -> Iterator[Program]:
-        """Run one machine's worker processes: the supervisor, the reconciler, the queue's workers."""
+        """Run one machine's worker processes, ready for work: supervisor, reconciler, the queue's workers."""
+        there = self._at_work()
         argv = [sys.executable, "-m", "workers", "--config", str(self.settings_file)]
         with self._program(name, argv) as worker:
+            until(
+                lambda: worker.running() and len(self._at_work() - there) >= WORKERS,
+                within_s=20,
+                what=f"the workers serve the queue; see {worker.log_file}",
+            )
             yield worker
+
+    def _at_work(self) -> set[str]:
+        """Return the workers that have registered with the queue, dead ones included."""
+        client = redis.Redis.from_url(self.redis_url, decode_responses=True)
+        try:
+            return set(client.smembers("rq:workers"))
+        finally:
+            client.close()
 
     @contextlib.contextmanager
     def running(self) -> Iterator[tuple[Program, Program]]:
