@@ -21,6 +21,7 @@ PACKAGES = {
     "prometheus-alertmanager": "prometheus-alertmanager",
     "amtool": "prometheus-alertmanager",
     "redis-server": "redis-server",
+    "shellcheck": "shellcheck",
 }
 """Program → the Debian package that brings it."""
 
