@@ -81,10 +81,11 @@ class Api:
         by = self._admit(Role.OPERATE)
         asked = read_input(request, RollbackAsked)
         instances = select(self._house.inventory, asked.service, instances=asked.instances, only=asked.only)
-        to = _plain(asked.to)
+        # What a person names is taken although the instance was just rolled back from it.
+        spec = {"to": _plain(asked.to), "override": True}
         if asked.dry_run:
-            return json_response({"plans": self._planning.plans([instance.id for instance in instances], to)})
-        opened = [self._open(instance, by, asked.reason, to) for instance in instances]
+            return json_response({"plans": self._planning.plans([instance.id for instance in instances], spec)})
+        opened = [self._open(instance, by, asked.reason, spec) for instance in instances]
         return json_response({"rollbacks": opened}, 202)
 
     def cancel_rollback(self, ident: str) -> Response:
@@ -105,7 +106,7 @@ class Api:
         self._admit(Role.READ)
         asked = read_input(request, PlansAsked)
         instances = [by_id(self._house.inventory, ident).id for ident in asked.instances]
-        return json_response({"plans": self._planning.plans(instances, _plain(asked.to))})
+        return json_response({"plans": self._planning.plans(instances, {"to": _plain(asked.to)})})
 
     def list_decisions(self) -> Response:
         """Show the newest decisions, of one alert if asked."""
@@ -128,7 +129,7 @@ class Api:
             raise Refusal(404, f"there is no rollback {ident[:64]!r}; `rollbackctl history` lists them")
         return rollback
 
-    def _open(self, instance: Instance, by: str, why: str, to: list[Any]) -> dict[str, object]:
+    def _open(self, instance: Instance, by: str, why: str, spec: dict[str, object]) -> dict[str, object]:
         opened = self._ledger.rollbacks.open(
             NewRollback(
                 instance=instance.id,
@@ -136,7 +137,7 @@ class Api:
                 host=instance.host,
                 by=by,
                 why=why,
-                spec={"to": to},
+                spec=spec,
             )
         )
         return {"id": opened.id, "instance": instance.id, "joined": opened.joined, "state": opened.state}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from controller.web.refusals import unavailable
@@ -26,27 +26,23 @@ class Planning:
         self._within_s = within_s
         self._room = threading.Semaphore(_AT_ONCE)
 
-    def plans(self, instances: Sequence[str], to: Sequence[object]) -> list[dict[str, Any]]:
+    def plans(self, instances: Sequence[str], spec: Mapping[str, object]) -> list[dict[str, Any]]:
         """Return for each instance its plan, or the refusal that a rollback would meet; changes nothing."""
         if not self._room.acquire(blocking=False):
             raise unavailable("too many dry runs are waiting for workers; try again in a few seconds")
         try:
-            return self._ask(instances, to)
+            return self._ask(instances, spec)
         finally:
             self._room.release()
 
-    def _ask(self, instances: Sequence[str], to: Sequence[object]) -> list[dict[str, Any]]:
+    def _ask(self, instances: Sequence[str], spec: Mapping[str, object]) -> list[dict[str, Any]]:
         deadline = time.monotonic() + self._within_s
-        asked = [(name, self._asking.ask({"instance": name, "to": list(to)})) for name in instances]
+        asked = [(name, self._asking.ask({"instances": [name], "spec": spec})) for name in instances]
         return [self._answer(name, question, deadline) for name, question in asked]
 
     def _answer(self, instance: str, question: str, deadline: float) -> dict[str, Any]:
         answer = self._asking.wait(question, max(deadline - time.monotonic(), 0.01))
-        if answer is None:
-            answer = {
-                "refusal": {
-                    "reason": Reason.DEADLINE,
-                    "detail": f"no worker answered within {self._within_s:g} s; is `rollbackctl worker` running?",
-                }
-            }
-        return {"instance": instance, **answer}
+        if answer is not None:
+            return dict(answer["plans"][0])
+        why = f"no worker answered within {self._within_s:g} s; is `rollbackctl worker` running?"
+        return {"instance": instance, "plan": None, "refusal": {"reason": Reason.DEADLINE, "detail": why}}

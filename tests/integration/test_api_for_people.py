@@ -67,7 +67,7 @@ def test_the_record_says_who_asked_and_why(face: WebFace) -> None:
     assert (shown["service"], shown["host"], shown["journal"], shown["decisions"]) == ("shop", "web2", [], [])
     record = face.ledger.rollbacks.get(ident)
     assert record is not None
-    assert record.spec == {"to": [{"version": "v1.2.0"}, "previous"]}
+    assert record.spec == {"to": [{"version": "v1.2.0"}, "previous"], "override": True}
 
 
 @pytest.mark.parametrize(
@@ -160,8 +160,8 @@ def test_a_dry_run_is_answered_by_a_worker_and_opens_nothing(face: WebFace, ledg
             bell = until(_asked, within_s=10, what="a question is asked")
             question = ledger.asking.question(bell)
             assert question is not None
-            answer = {"plan": {"to": "v1.2.0"}} if question["instance"] == WEB1 else {"refusal": {"reason": "x"}}
-            ledger.asking.answer(bell, answer)
+            (instance,) = question["instances"]
+            ledger.asking.answer(bell, {"plans": [{"instance": instance, "plan": {"to_release": "v1.2.0"}}]})
 
     seen: set[str] = set()
 
@@ -181,17 +181,17 @@ def test_a_dry_run_is_answered_by_a_worker_and_opens_nothing(face: WebFace, ledg
         200,
         {
             "plans": [
-                {"instance": WEB1, "plan": {"to": "v1.2.0"}},
-                {"instance": WEB2, "refusal": {"reason": "x"}},
+                {"instance": WEB1, "plan": {"to_release": "v1.2.0"}},
+                {"instance": WEB2, "plan": {"to_release": "v1.2.0"}},
             ]
         },
     )
     assert face.ask("/api/v1/rollbacks").json == {"rollbacks": []}
 
 
-def test_a_plan_that_no_worker_makes_in_time_says_so(face: WebFace, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_plan_that_no_worker_makes_in_time_says_so(face: WebFace) -> None:
     """With what to do: a worker must run."""
-    asked = planning.Planning(face.ledger, within_s=0.1).plans([WEB2], ["previous"])
+    asked = planning.Planning(face.ledger, within_s=0.1).plans([WEB2], {"to": ["previous"]})
     assert asked[0]["refusal"]["reason"] == "deadline"
     assert "rollbackctl worker" in asked[0]["refusal"]["detail"]
 

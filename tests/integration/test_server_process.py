@@ -143,7 +143,7 @@ def test_a_request_in_flight_is_finished_on_sigterm(server: Server, redis_server
         server.process.send_signal(signal.SIGTERM)
         until(lambda: "Stopping" in server.log.read_text(), within_s=10, what="it is stopping")
         for question in questions:
-            client.rpush(question.replace("rc:ask:", "rc:answer:"), json.dumps({"plan": {}}))
+            client.rpush(question.replace("rc:ask:", "rc:answer:"), json.dumps({"plans": [{}]}))
         assert status_line(connection) == b"HTTP/1.1 200 OK"
     assert server.process.wait(30) == 0
 
