@@ -1,4 +1,4 @@
-"""What is sent to hosts is plain POSIX shell that a linter has nothing to say against, in the form it is sent in."""
+"""What is sent to hosts is plain POSIX shell that a linter has nothing to say against, as it is sent."""
 
 from __future__ import annotations
 
