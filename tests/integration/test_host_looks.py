@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -89,6 +90,15 @@ def test_a_missing_releases_directory(shop: LocalService) -> None:
     with pytest.raises(Permanent, match="/no/such/releases is not there") as refused:
         shop.driver().observe()
     assert refused.value.reason is Reason.TARGET_MISCONFIGURED
+
+
+def test_a_stat_that_is_not_gnus(shop: LocalService, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """BusyBox tells inode and time in other words: that is said, not taken for a missing link."""
+    (tmp_path / "stat").write_text("#!/bin/sh\nexit 1\n")
+    (tmp_path / "stat").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    with pytest.raises(Permanent, match="install coreutils"):
+        shop.driver().observe()
 
 
 def test_last_stable_is_read_back(shop: LocalService) -> None:

@@ -112,6 +112,7 @@ def test_a_crash_loop_into_the_start_limit_is_gone_back_from(hosts: Hosts) -> No
     assert "cannot read its configuration" in str(evidence["log"])
     assert "too quickly" in str(evidence["log"])
     assert evidence["restarts"] == 5
+    assert evidence["start_limit_hit"]
     assert isinstance(evidence["state"], dict)
     assert evidence["state"]["ActiveState"] == "failed"
 

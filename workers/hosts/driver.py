@@ -29,6 +29,7 @@ _LOOK_S = 15.0
 _EVIDENCE_S = 10.0
 _MOST_LOG_BYTES = 256 << 10
 _LOCK_WAIT_S = 30
+_TOO_QUICKLY = "Start request repeated too quickly"
 
 
 class HostDriver:
@@ -98,7 +99,8 @@ class HostDriver:
             "unit": unit,
             "state": report.unit.facts(),
             "restarts": report.unit.restarts,
-            "start_limit_hit": report.unit["Result"] == "start-limit-hit",
+            # Where the last start failed by itself, Result tells of that, and only the log of the limit.
+            "start_limit_hit": report.unit["Result"] == "start-limit-hit" or _TOO_QUICKLY in log,
             "log": log,
             "log_cut": len(log.encode()) >= _MOST_LOG_BYTES,
         }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import selectors
 import signal
 import subprocess
@@ -77,8 +78,20 @@ def _drain(process: subprocess.Popen[bytes], deadline: float) -> Result:
                 ended_at = ended_at or now
                 if now - ended_at > AFTER_EXIT_S:
                     break
+    return gathered.result(_code(process, deadline))
+
+
+def _code(process: subprocess.Popen[bytes], deadline: float) -> int:
+    """Wait for the exit code. `wait` with a timeout sleeps and asks by turns; the kernel can tell at once."""
+    left_s = max(deadline - time.monotonic(), 0.001)
+    if process.poll() is None and hasattr(os, "pidfd_open"):
+        ended, handle = select.poll(), os.pidfd_open(process.pid)
+        ended.register(handle, select.POLLIN)
+        ended.poll(left_s * 1000)
+        os.close(handle)
+        left_s = 0.001
     try:
-        return gathered.result(process.wait(max(deadline - time.monotonic(), 0.001)))
+        return process.wait(left_s)
     except subprocess.TimeoutExpired as error:
         raise TimeoutError from error
 

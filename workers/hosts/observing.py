@@ -65,8 +65,12 @@ def _require(report: Report, service: Service) -> Link:
             "directory": "is a directory, not a link: make it a link to one of the releases",
             "file": "is a file, not a link: make it a link to one of the releases",
         }
-        missing_tool = "stat" in report.named("no-tool")
-        problem = "cannot be read: install GNU coreutils" if missing_tool else ways[report.link_kind]
+        unread = report.has("is-link")
+        problem = (
+            "cannot be read: the host's `stat` is not GNU's; install coreutils"
+            if unread
+            else ways[report.link_kind]
+        )
         raise _misconfigured(f"{service.current} {problem}")
     if not report.link.target.isprintable():
         raise _misconfigured(f"{service.current} points to a name that is not text: point it to a plain name")

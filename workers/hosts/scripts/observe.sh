@@ -10,6 +10,8 @@ if [ -r "$dir/last_stable" ]; then
   printf 'stable\t%s\0' "$stable"
 fi
 if [ ! -d "$releases" ]; then printf 'no-releases\t\0'; elif [ ! -r "$releases" ]; then printf 'unreadable-releases\t\0'; fi
+if [ -L "$current" ]; then printf 'is-link\t\0'; fi
+# shellcheck disable=SC3013 # every sh we know has it
 if [ "$current/.." -ef "$releases" ]; then printf 'inside\t\0'; fi
 [ -w "$dir" ] || printf 'read-only\t%s\0' "$dir"
 if [ -e "$state" ]; then [ -w "$state" ] || printf 'read-only\t%s\0' "$state"; fi
