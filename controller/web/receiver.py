@@ -98,6 +98,7 @@ class Receiver:
 
         `sender` bounds the log lines about what is wrong with single alerts: it is not text of the body.
         """
+        self._metrics.body_bytes.observe(len(body))
         prepared = self._prepared(body)
         answer = self._ledger.hear(prepared.heard)
         self._count(prepared, answer)

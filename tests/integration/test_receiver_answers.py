@@ -173,6 +173,7 @@ def test_what_became_of_alerts_is_counted(face: WebFace) -> None:
     assert counted == {"accepted": 1, "known": 1, "ignored": 2, "bad": 2}
     assert face.metric("alerts_truncated_total") == 10_000
     assert [face.metric("notifications_total", code=code) for code in ("202", "400")] == [2, 1]
+    assert face.metric("notification_size_bytes_count") == 3
 
 
 def test_refused_bodies_are_counted_each_and_logged_once(face: WebFace, capfd: pytest.CaptureFixture[str]) -> None:
