@@ -150,6 +150,28 @@ def waiting_for_lock(shop: LocalService) -> int:
     return sum(1 for line in Path("/proc/locks").read_text().splitlines() if "->" in line and f":{inode} " in line)
 
 
+def test_a_key_that_is_restricted_and_forced(sshd: Sshd, tmp_path: Path) -> None:
+    """No terminal, no forwarding, and a gate that passes on what was asked: all that is needed still works."""
+    gate = tmp_path / "gate"
+    gate.write_text(f"#!/bin/sh\necho asked >>'{tmp_path}/log'\nexec /bin/sh -c \"$SSH_ORIGINAL_COMMAND\"\n")
+    gate.chmod(0o755)
+    keys = sshd.folder / "authorized_keys"
+    plain = keys.read_text()
+    keys.write_text(f'restrict,from="127.0.0.1",command="{gate}" {plain}')
+    shop = LocalService(tmp_path / "opt")
+    driver = reach(
+        Instance("default", "shop", "here"), Inventory({"shop": shop.service}, sshd.ssh), Params(), "r1"
+    )
+    try:
+        plan = driver.plan(driver.observe(), "v1.2.0")
+        driver.perform(step(plan, StepKind.SWITCH), {}, 5, 20)
+    finally:
+        driver.close()
+        keys.write_text(plain)
+    assert shop.link() == "releases/v1.2.0"
+    assert (tmp_path / "log").read_text() == "asked\nasked\n"
+
+
 def test_an_unknown_host_is_not_even_called(sshd: Sshd) -> None:
     """The message holds the line that learns the key, and how to be sure of it."""
     known = sshd.known_hosts()
