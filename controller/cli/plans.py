@@ -20,8 +20,9 @@ def print_plan(answer: dict[str, Any]) -> bool:
         refusal = answer.get("refusal") or {"reason": "unknown-state", "detail": "no worker said why"}
         say(f"{label}: would be refused ({refusal['reason']})", bold=True, style="red")
         say(f"  {refusal['detail']}")
+    chosen = plan["to_release"] if plan else None
     for candidate in answer.get("candidates") or ():
-        if not candidate["kept"]:
+        if not candidate["kept"] and candidate["release"] != chosen:
             say(
                 f"  not {candidate['release']}: {candidate['detail'] or candidate['reason']}", style="bright_black"
             )

@@ -82,8 +82,10 @@ def evidence_lines(record: dict[str, Any]) -> list[str]:
 
 
 def _facts(name: str, value: object) -> list[str]:
+    if value in (None, "", [], {}):
+        return []
     if isinstance(value, dict):
-        return [f"{name}: " + _cut(", ".join(f"{k}={v}" for k, v in value.items() if v not in (None, "")))]
+        return [f"{name}: " + _cut(", ".join(f"{k}={v}" for k, v in value.items() if v not in (None, "", [], {})))]
     if isinstance(value, list):
         value = "\n".join(map(str, value))
     lines = [line for line in str(value).splitlines() if line.strip()]

@@ -35,7 +35,8 @@ def command(*, keep: bool) -> None:
     from controller.cli.demo.story import Story  # noqa: PLC0415
 
     _forget_own_settings()
-    signal.signal(signal.SIGTERM, _interrupted)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _interrupted)
     with _folder() as folder, Children() as children:
         stage = Stage(folder, children)
         try:
