@@ -1,0 +1,141 @@
+"""Rules that are allowed but odd are named, at the rule, and the file is used all the same."""
+
+from __future__ import annotations
+
+import pytest
+
+from rules.rulefile import RuleFileErrors, combine, parse_rules
+
+HEAD = "version: rules/v1\ndefaults: {mode: act, to: [previous]}\nrules:\n"
+AT_INSTANCE = '{hosts: {instance: "{{ $labels.instance }}"}}'
+
+
+def rule(name: str, when: str, target: str = AT_INSTANCE, more: str = "") -> str:
+    return f"  - name: {name}\n    when: {when}\n    target: {target}\n{more}"
+
+
+def matchers(*texts: str) -> str:
+    return "{matchers: [" + ", ".join(f"'{text}'" for text in texts) + "]}"
+
+
+def warnings(*rules: str) -> list[str]:
+    return [str(warning) for warning in parse_rules(HEAD + "".join(rules), "r.yaml").warnings]
+
+
+def test_a_careful_rule_has_no_warning():
+    """A rule that names its alerts and its instance."""
+    assert warnings(rule("a", matchers('alertname="A"'))) == []
+
+
+@pytest.mark.parametrize("matcher", ['severity!="info"', 'a=~".*"', 'a=""', "{}", ""])
+def test_a_rule_about_every_alert(matcher):
+    """Matchers that hold for an alert without labels hold for nearly every alert."""
+    (found,) = warnings(rule("a", matchers(matcher)))
+    assert found.startswith("r.yaml:4:11: `a` matches every alert, even one without labels")
+
+
+@pytest.mark.parametrize(
+    "pair",
+    [('a="x"', 'a="y"'), ('a="x"', 'a!="x"'), ('a="x"', 'a=~"y.*"'), ('a=""', 'a=~".+"'), ('a="x"', 'a!~"x|y"')],
+)
+def test_a_rule_that_can_never_match(pair):
+    """Two matchers of which one fails for the only value of the other."""
+    (found,) = warnings(rule("a", matchers(*pair)))
+    assert "`a` can never match by its matchers" in found
+
+
+def test_a_list_of_any_that_can_never_match():
+    """The list is named by its number; the others may still match."""
+    when = "{matchers: ['a=\"x\"'], any: [{matchers: ['b=\"y\"']}, {matchers: ['a=\"y\"']}]}"
+    (found,) = warnings(rule("a", when))
+    assert "by list 2 of its `any`" in found
+
+
+def test_a_rule_that_takes_every_host():
+    """Nothing chooses among the hosts of the service."""
+    (found,) = warnings(rule("a", matchers('a="b"'), "{hosts: {}, service: shop}"))
+    assert "`a` takes every host of the service back" in found
+    for choice in ("only: {track: canary}", "except: {track: stable}", 'running: "{{ $labels.version }}"'):
+        assert warnings(rule("a", matchers('a="b"'), f"{{hosts: {{}}, service: shop, {choice}}}")) == []
+
+
+def test_a_rule_that_names_neither_instance_nor_service():
+    """It depends on labels that the rule does not show."""
+    (found,) = warnings(rule("a", matchers('a="b"'), "{hosts: {}, only: {track: canary}}"))
+    assert "names neither an instance nor a service" in found
+
+
+def test_two_acting_rules_that_may_meet():
+    """Both are named, and which of them has the instance."""
+    (found,) = warnings(rule("a", matchers('alertname="A"')), rule("b", matchers('severity="critical"')))
+    assert found.startswith(
+        "r.yaml:7:11: `b` and `a` (r.yaml:4) may be about the same alert and instance; `a` comes"
+    )
+
+
+APART = {
+    "another value": (rule("a", matchers('x="1"')), rule("b", matchers('x="2"'))),
+    "a value the other refuses": (rule("a", matchers('x="1"')), rule("b", matchers('x=~"2|3"'))),
+    "a value the other excludes": (rule("a", matchers('x="1"')), rule("b", matchers('x!="1"', 'y="1"'))),
+    "every list of any": (
+        rule("a", matchers('x="1"')),
+        rule("b", "{any: [{matchers: ['x=\"2\"']}, {matchers: ['x=\"3\"']}]}"),
+    ),
+    "another track": (
+        rule("a", matchers('x="1"'), "{hosts: {}, service: s, only: {track: canary}}"),
+        rule("b", matchers('x="1"'), "{hosts: {}, service: s, only: {track: [stable, beta]}}"),
+    ),
+    "an excluded track": (
+        rule("a", matchers('x="1"'), "{hosts: {}, service: s, only: {track: canary}}"),
+        rule("b", matchers('x="1"'), "{hosts: {}, service: s, except: {track: canary}}"),
+    ),
+    "another service": (
+        rule("a", matchers('x="1"'), "{hosts: {}, service: s, only: {track: canary}}"),
+        rule("b", matchers('x="1"'), "{hosts: {}, service: t, only: {track: canary}}"),
+    ),
+    "one only observes": (rule("a", matchers('x="1"')), rule("b", matchers('x="1"'), more="    mode: observe\n")),
+}
+
+
+@pytest.mark.parametrize("pair", APART.values(), ids=APART)
+def test_two_rules_that_something_keeps_apart(pair):
+    """No warning where a label, the target or the mode keeps two rules apart."""
+    assert warnings(*pair) == []
+
+
+def test_very_many_overlaps_are_not_all_named():
+    """A thousand rules about one alert do not bury everything else."""
+    found = warnings(*(rule(f"r{n}", matchers('x="1"')) for n in range(300)))
+    assert len(found) <= 101
+    assert any("only the first 100 are named" in warning for warning in found)
+
+
+def test_a_file_without_rules():
+    """Nothing will ever be done: probably not what was meant."""
+    (warning,) = parse_rules("version: rules/v1\nrules: []\n", "r.yaml").warnings
+    assert "holds no rules" in warning.message
+
+
+def test_several_files_are_one_set():
+    """Rules keep the order of the files, warnings of all files are kept, overlaps across files are found."""
+    first = parse_rules(HEAD + rule("a", matchers('x="1"')), "1.yaml")
+    second = parse_rules(HEAD + rule("b", matchers('x="1"')) + rule("c", matchers('y!="1"')), "2.yaml")
+    both = combine([first, second])
+    assert [rule.name for rule in both.rules] == ["a", "b", "c"]
+    assert set(second.warnings) <= set(both.warnings)
+    assert any("`b` and `a` (1.yaml:4)" in str(warning) for warning in both.warnings)
+    assert [rule.name for rule in both.match({"x": "1"})] == ["a", "b", "c"]
+    assert both.by_digest(first.rules[0].digest) == first.rules[0]
+
+
+def test_a_name_that_two_files_use_is_an_error():
+    """It is told at the second one, and names the first."""
+    one, other = (parse_rules(HEAD + rule("a", matchers('x="1"')), name) for name in ("1.yaml", "2.yaml"))
+    with pytest.raises(RuleFileErrors) as caught:
+        combine([one, other])
+    assert str(caught.value) == "2.yaml:4:11: `a` is the name of another rule at 1.yaml:4; rename one"
+
+
+def test_no_files_are_no_rules():
+    """A set without files matches nothing."""
+    assert combine([]).match({"a": "b"}) == ()

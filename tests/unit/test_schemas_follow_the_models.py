@@ -1,0 +1,86 @@
+"""The committed JSON Schemas are those of the models, and accept what ships."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+from rules.schema import DIRECTORY, schemas, written
+from rules.yamlfile import read_yaml
+from rules.yamlnodes import value_of
+
+LIBRARY = sorted((DIRECTORY.parent / "library").glob("*.yaml"))
+INVENTORY = """
+version: inventory/v1
+connection: local
+services:
+  shop:
+    releases: /opt/shop/releases
+    current: /opt/shop/current
+    restart: {systemd: shop.service}
+    hosts: [{name: web1, labels: {track: canary}}]
+"""
+
+
+def validator(name: str) -> jsonschema.Draft202012Validator:
+    schema = json.loads((DIRECTORY / name).read_text(encoding="utf-8"))
+    jsonschema.Draft202012Validator.check_schema(schema)
+    return jsonschema.Draft202012Validator(schema)
+
+
+def data(text: str) -> object:
+    return value_of(read_yaml(text, "x.yaml").root)
+
+
+@pytest.mark.parametrize("name", schemas())
+def test_the_committed_schema_is_that_of_the_models(name):
+    """When this fails, run `make schema`."""
+    assert (DIRECTORY / name).read_text(encoding="utf-8") == written(schemas()[name])
+
+
+@pytest.mark.parametrize("path", LIBRARY, ids=lambda path: path.name)
+def test_the_schema_accepts_the_library(path: Path):
+    """An editor shows no error in a file that ships."""
+    validator("rules.v1.json").validate(data(path.read_text(encoding="utf-8")))
+
+
+def test_the_schema_accepts_an_inventory():
+    """Nor in an inventory."""
+    validator("inventory.v1.json").validate(data(INVENTORY))
+
+
+RULES = """
+version: rules/v1
+defaults: {{to: [previous], {defaults}}}
+rules:
+  - name: a
+    when: {{matchers: [a="b"]}}
+    target: {{hosts: {{}}, {target}}}
+    {rule}
+"""
+
+REFUSED = [
+    {"rule": "guards: {}"},
+    {"rule": "mode: ask"},
+    {"rule": "mode:"},
+    {"rule": "verify: {steady: 10}"},
+    {"rule": "verify: {steady: ten}"},
+    {"rule": "to: [last-known-good]"},
+    {"rule": "to: []"},
+    {"target": "kubernetes: {}"},
+    {"target": "only: {a: []}"},
+    {"target": "only: {a: 1}"},
+    {"defaults": "name: b"},
+    {"defaults": "verify: {stedy: 1s}"},
+]
+
+
+@pytest.mark.parametrize("pieces", REFUSED, ids=str)
+def test_the_schema_refuses_what_the_loader_refuses(pieces):
+    """As far as a shape can tell."""
+    text = RULES.format(**{"defaults": "", "target": "", "rule": "", **pieces})
+    assert validator("rules.v1.json").is_valid(data(RULES.format(defaults="", target="", rule="")))
+    assert not validator("rules.v1.json").is_valid(data(text))
