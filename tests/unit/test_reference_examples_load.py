@@ -16,7 +16,9 @@ PAGES = {"rules.md": parse_rules, "inventory.md": parse_inventory}
 EXAMPLES = [
     (page, text)
     for page in PAGES
-    for text in re.findall(r"^```yaml\n(.*?)^```", (REFERENCE / page).read_text(encoding="utf-8"), re.M | re.S)
+    for text in re.findall(
+        r"^```yaml\n(.*?)^```", (REFERENCE / page).read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL
+    )
 ]
 
 
