@@ -96,9 +96,12 @@ class Host:
     def answers(self, path: str) -> int:
         """Return the status the shop answers with, 0 when it does not."""
         try:
-            with socket.create_connection((self.address, shop.PORT), timeout=2) as connection:
+            with (
+                socket.create_connection((self.address, shop.PORT), timeout=2) as connection,
+                connection.makefile("rb") as answer,
+            ):
                 connection.sendall(f"GET {path} HTTP/1.0\r\n\r\n".encode())
-                line = connection.makefile("rb").readline().split()
+                line = answer.readline().split()
         except OSError:
             return 0
         return int(line[1]) if len(line) > 1 else 0
