@@ -14,6 +14,7 @@ from testbed.worksite import WEB2, Shop
 
 from controller.ledger import End, Heard, HeardAlert, NewRollback, State, Taken
 from rules.decisions import Reason
+from rules.inventory import Stop
 from rules.plans import Step, StepKind
 from workers.driver import Driver
 from workers.jobs import run
@@ -208,3 +209,19 @@ def new_alert(site: Site) -> object:
     """Return what an alert about the instance opens."""
     site.ledger.hear(Heard.of([HeardAlert("aa", True, 1, "{}", "{}", ("d1",))]))
     return NewRollback(WEB2, "shop", "web2", ("aa",), rule="r", rule_digest="d1")
+
+
+def test_what_was_drained_is_not_left_drained_when_the_switch_is_refused(shop: Shop) -> None:
+    """Somebody deploys between the drain and the switch: the instance returns to rotation, and the rollback holds."""
+    drain = f"printf x >> {shop.folder}/drained"
+    undrain = f"printf x >> {shop.folder}/undrained"
+    shop.with_service(stop=Stop(drain=("sh", "-c", drain), undrain=("sh", "-c", undrain), within_s=20))
+    with interrupted(shop, StepKind.SWITCH, "before", lambda: shop.arrive("v1.3.0")) as site:
+        ident = shop.open(site.ledger)
+        held = shop.work(site, ident)
+        for n in range(20):
+            if held.state is State.HELD:
+                break
+            held = shop.work(site, ident, f"job-{n}")
+    assert (held.state, held.reason, shop.restarts) == (State.HELD, Reason.CHANGED_MEANWHILE, 0)
+    assert (shop.folder / "drained").read_text() == (shop.folder / "undrained").read_text() == "x"

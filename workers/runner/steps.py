@@ -17,7 +17,7 @@ from controller.ledger import Ledger
 from controller.settings.numbers import Numbers
 from rules.decisions import Reason
 from rules.errors import NotYet, Permanent, Transient
-from rules.plans import Plan, Step, StepState
+from rules.plans import Plan, Step, StepKind, StepState
 from workers.driver import Driver, Seen
 from workers.runner.journal import Journal, Phase
 from workers.runner.lease import Lease
@@ -55,6 +55,17 @@ class Steps:
         for index, step in enumerate(plan.steps):
             if not self._journal.is_done(phase, index):
                 self._one(phase, index, step)
+
+    def into_rotation_again(self, plan: Plan) -> None:
+        """Undo a drain whose plan goes no further; does nothing where nothing was drained."""
+        kinds = [step.kind for step in plan.steps]
+        drained = (
+            StepKind.DRAIN in kinds and self._journal.intended("plan", kinds.index(StepKind.DRAIN)) is not None
+        )
+        if drained and StepKind.UNDRAIN in kinds:
+            index = kinds.index(StepKind.UNDRAIN)
+            if not self._journal.is_done("plan", index):
+                self._one("plan", index, plan.steps[index])
 
     def _one(self, phase: Phase, index: int, step: Step) -> None:
         self._lease.check_step()

@@ -150,10 +150,12 @@ class _Stretch:
         except LeaseLost:
             raise
         except (Permanent, Transient) as e:
-            if not self._worth_the_way_back(e):
-                raise
-            self._go_back(plan, e)
-            return
+            if self._worth_the_way_back(e):
+                self._go_back(plan, e)
+                return
+            if isinstance(e, Permanent) and e.reason is not Reason.DEADLINE:
+                self._into_rotation_again(plan)
+            raise
         changed_ms = self._now_ms()
         self._progress.move(
             State.VERIFYING,
@@ -165,6 +167,15 @@ class _Stretch:
         if isinstance(again, Taken):  # ours still; a resolve may have come while we acted
             self._taken = again
             self._verify(changed_ms)
+
+    def _into_rotation_again(self, plan: Plan) -> None:
+        """Leave nothing drained behind; where that fails too, the journal says so and the hold stands."""
+        try:
+            self._steps(self._deadline_ms(None)).into_rotation_again(plan)
+        except LeaseLost:
+            raise
+        except RollbackError as e:
+            self._journal.note("still-drained", detail=str(e))
 
     def _worth_the_way_back(self, error: RollbackError) -> bool:
         """Whether what was changed is known to be bad for good, and not just not to be seen."""
