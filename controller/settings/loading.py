@@ -82,7 +82,7 @@ def _read(path: Path) -> tuple[Places, dict[str, Any]]:
     if document.errors or places.errors:
         raise SettingsError(*map(str, sorted({*document.errors, *places.errors})))
     for name in ("rules", "inventory", "data_dir"):
-        values.setdefault(name, path.parent / _DEFAULTS[name])
+        values.setdefault(name, str(path.parent / _DEFAULTS[name]))
     return places, values
 
 
