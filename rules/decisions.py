@@ -82,7 +82,7 @@ class Reason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What was decided about one alert × rule, or one instance of it, and why.
+    """What was decided about one pair of alert and rule, or one instance of it, and why.
 
     `detail` is a sentence for a person. `instances` maps the identity of each instance concerned to the
     release it goes (or would go) back to; None where that is not known yet.

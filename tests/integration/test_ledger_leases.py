@@ -5,7 +5,20 @@ from __future__ import annotations
 import pytest
 from testbed.redis import Redis
 
-from controller.ledger import Busy, End, Gone, Heard, HeardAlert, Hold, LeaseLost, Ledger, MovedOn, NewRollback, State, Taken
+from controller.ledger import (
+    Busy,
+    End,
+    Gone,
+    Heard,
+    HeardAlert,
+    Hold,
+    LeaseLost,
+    Ledger,
+    MovedOn,
+    NewRollback,
+    State,
+    Taken,
+)
 from controller.ledger.ids import effect_of
 from rules.decisions import Reason
 

@@ -73,7 +73,11 @@ def strange_jobs(trace: Path) -> dict[str, dict[str, str | bytes]]:
         "a-webhook": {"data": ours, "webhooks": '[{"url": "http://127.0.0.1:1/", "events": ["finished"]}]'},
         "retries": {"data": foreign, "retries_left": "5", "retry_intervals": "[0]"},
         "corrupt-numbers": {"data": ours, "timeout": "soon", "result_ttl": "x", "retries_left": "many"},
-        "corrupt-dates": {"data": ours, "created_at": "yesterday", "enqueued_at": "\udcff".encode("utf-8", "replace")},
+        "corrupt-dates": {
+            "data": ours,
+            "created_at": "yesterday",
+            "enqueued_at": "\udcff".encode("utf-8", "replace"),
+        },
         "no-data": {"description": "x"},
         "not-utf-8": {"data": b"\xff\xfe", "origin": b"\xff"},
     }
@@ -98,7 +102,8 @@ def test_strange_jobs_are_refused_and_the_next_rollback_is_done(shop: Shop, redi
 def test_asked_to_stop_the_worker_parks_its_job(shop: Shop) -> None:
     """SIGTERM to the worker reaches the job's process, which parks at the next step; the worker then ends."""
     gate = shop.folder / "gate"
-    wait = f"touch {shop.folder}/begun; while [ ! -e {gate} ]; do sleep 0.02; done; printf x >> {shop.folder}/restarts"
+    wait = f"touch {shop.folder}/begun; while [ ! -e {gate} ]; do sleep 0.02; done"
+    wait += f"; printf x >> {shop.folder}/restarts"
     shop.with_service(restart=Restart(RestartKind.COMMAND, argv=("sh", "-c", wait)))
     with shop.site() as site:
         with worker(shop) as pid:

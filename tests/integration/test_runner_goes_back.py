@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from testbed.worksite import TERMS, Shop
 from testbed.redis import Redis
+from testbed.worksite import TERMS, Shop
 
 from controller.ledger import End, Heard, HeardAlert, Rollback, State
 from rules.decisions import Reason

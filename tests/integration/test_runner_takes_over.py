@@ -84,7 +84,7 @@ def killed_at(shop: Shop, ident: str, kind: StepKind, moment: str) -> None:
 def test_killed_at_any_step_the_next_worker_finishes_once(
     shop: Shop, redis_server: Redis, kind: StepKind, moment: str
 ) -> None:
-    """Whatever step the worker dies in, another finishes; the link is switched once, and never by a second hand."""
+    """Whatever step the worker dies in, another finishes; the link is switched once, by one hand."""
     with shop.site() as site:
         ident = shop.open(site.ledger)
         killed_at(shop, ident, kind, moment)
@@ -148,13 +148,22 @@ def test_stale_worker_is_refused_by_the_target(shop: Shop, redis_server: Redis) 
 
 def test_asked_to_stop_it_parks_at_the_next_step(shop: Shop, redis_server: Redis) -> None:
     """SIGTERM parks at a step boundary, gives the lease back and rings for another worker at once."""
-    with interrupted(shop, StepKind.SWITCH, "after", lambda: site.stopping.set()) as site:
+
+    def stop() -> None:
+        site.stopping.set()
+
+    with interrupted(shop, StepKind.SWITCH, "after", stop) as site:
         ident = shop.open(site.ledger)
         parked = shop.work(site, ident)
         with redis_server.client() as client:
             assert not client.exists(f"rc:lease:{WEB2}")
             assert f"{ident}-0" in client.lrange("rq:queue:rollback", 0, -1)
-    assert (parked.state, parked.reason, shop.running, shop.restarts) == (State.PARKED, Reason.SHUTDOWN, "v1.2.0", 0)
+    assert (parked.state, parked.reason, shop.running, shop.restarts) == (
+        State.PARKED,
+        Reason.SHUTDOWN,
+        "v1.2.0",
+        0,
+    )
     with shop.site() as site:
         assert shop.work(site, ident, "job-2").outcome == End.RECOVERED
     assert shop.restarts == 1
@@ -204,7 +213,6 @@ def test_held_rollback_gives_way_when_another_release_arrives(shop: Shop, redis_
     assert successor.id != ident
 
 
-
 def new_alert(site: Site) -> object:
     """Return what an alert about the instance opens."""
     site.ledger.hear(Heard.of([HeardAlert("aa", True, 1, "{}", "{}", ("d1",))]))
@@ -212,7 +220,7 @@ def new_alert(site: Site) -> object:
 
 
 def test_what_was_drained_is_not_left_drained_when_the_switch_is_refused(shop: Shop) -> None:
-    """Somebody deploys between the drain and the switch: the instance returns to rotation, and the rollback holds."""
+    """Somebody deploys between drain and switch: the instance returns to rotation, the rollback holds."""
     drain = f"printf x >> {shop.folder}/drained"
     undrain = f"printf x >> {shop.folder}/undrained"
     shop.with_service(stop=Stop(drain=("sh", "-c", drain), undrain=("sh", "-c", undrain), within_s=20))

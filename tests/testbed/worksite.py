@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,12 +10,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
 
-from testbed.redis import Redis
-
 from controller.ledger import Ledger, NewRollback, Rollback, connect
 from controller.settings.numbers import Numbers
 from controller.settings.settings import Redis as RedisSettings
 from rules.inventory import Health, Host, Inventory, Restart, RestartKind, Service
+from testbed.redis import Redis
 from workers.driver import Driver
 from workers.hosts import Params, reach
 from workers.jobs import run
@@ -56,7 +54,7 @@ class Shop:
 
     folder: Path
     server: Redis
-    numbers: Numbers = Numbers()
+    numbers: Numbers = field(default_factory=Numbers)
     house: Reading = field(default_factory=Reading)
     sick: set[str] = field(default_factory=set)
     """The releases whose health answers 500."""
@@ -73,7 +71,12 @@ class Shop:
 
     def service(self) -> Service:
         """Describe the service."""
-        argv = (sys.executable, "-c", "import sys; open(sys.argv[1], 'a').write('x')", str(self.folder / "restarts"))
+        argv = (
+            sys.executable,
+            "-c",
+            "import sys; open(sys.argv[1], 'a').write('x')",
+            str(self.folder / "restarts"),
+        )
         return Service(
             name="shop",
             releases=str(self.folder / "releases"),
@@ -97,7 +100,7 @@ class Shop:
     @property
     def running(self) -> str:
         """The release the link points to."""
-        return Path(os.readlink(self.folder / "current")).name
+        return (self.folder / "current").readlink().name
 
     @property
     def restarts(self) -> int:
