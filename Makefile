@@ -39,7 +39,7 @@ format: $(DEV) ## Put every file into the house's style
 
 .PHONY: bench
 bench: $(DEV) ## Measure, side by side with Debian's webhook; writes bench/README.md
-	$(BIN)/python -m bench
+	@PYTHONPATH=tests $(BIN)/python -m bench
 
 .PHONY: schema
 schema: $(DEV) ## Write the JSON Schema of the rule file from its models

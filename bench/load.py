@@ -1,0 +1,56 @@
+"""Runs wrk against one address, for a bounded time, and reads what it counted."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from testbed.parts import program
+
+CONNECTIONS = 8
+_SCRIPT = Path(__file__).with_name("load.lua")
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What one run of wrk counted; `per_s` are the requests that were answered well."""
+
+    per_s: float
+    p50_ms: float
+    p99_ms: float
+
+
+class LoadFailedError(Exception):
+    """Some requests were not answered well, so the rate would mean nothing."""
+
+
+def load(url: str, token: str, body: Path, seconds: int) -> Load:
+    """Send `body` over eight connections for so many seconds; raises `LoadFailedError`."""
+    argv = [
+        program("wrk"),
+        "-t1",
+        f"-c{CONNECTIONS}",
+        f"-d{seconds}s",
+        "--timeout",
+        "10s",
+        "-s",
+        str(_SCRIPT),
+        url,
+    ]
+    ran = subprocess.run(
+        argv,
+        env={**os.environ, "BENCH_BODY": str(body), "BENCH_TOKEN": token},
+        capture_output=True,
+        text=True,
+        timeout=seconds + 60,
+        check=True,
+    )
+    figures = json.loads(ran.stdout.split("FIGURES ", 1)[1])
+    if figures["refused"] or figures["broken"]:
+        raise LoadFailedError(
+            f"{url}: {figures['refused']} refused, {figures['broken']} broken; see the server's log"
+        )
+    return Load(figures["requests"] / figures["seconds"], figures["p50_ms"], figures["p99_ms"])
