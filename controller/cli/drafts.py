@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from socket import gethostname
 from typing import TYPE_CHECKING
 
@@ -25,7 +26,7 @@ auth:
 RULES = """\
 version: rules/v1
 rules:
-  - name: {service}-errors
+  - name: {rule}-errors
     description: A release of {service} answers with errors.
     mode: observe                # decides and records, and changes nothing; `act` lets it roll back
     when:
@@ -66,4 +67,16 @@ def host_lines(hosts: Sequence[str]) -> str:
     """List the hosts; labels are what rules select by."""
     if list(hosts) == [_LOCAL]:
         return f'      - {{name: "{gethostname()}", address: localhost, labels: {{track: stable}}}}\n'
-    return "".join(f'      - {{name: "{host}", address: "{host}", labels: {{track: stable}}}}\n' for host in hosts)
+    return "".join(
+        f'      - {{name: "{_name(host)}", address: "{host}", labels: {{track: stable}}}}\n' for host in hosts
+    )
+
+
+def rule_name(service: str) -> str:
+    """Make a rule's name from a service's."""
+    return re.sub(r"[^a-z0-9]+", "-", service.lower()).strip("-")[:50] or "service"
+
+
+def _name(host: str) -> str:
+    """Make a host's name from its address: an IPv6 address has colons."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", host).strip("-._")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from controller.cli.drafts import INVENTORY, RULES, SETTINGS, host_lines, reach_lines
+from controller.cli.drafts import INVENTORY, RULES, SETTINGS, host_lines, reach_lines, rule_name
 from controller.cli.failures import Failed, Unusable
 from controller.cli.terminal import say
 
@@ -43,8 +43,10 @@ def command(
     names = [name.strip() for name in hosts.split(",") if name.strip()]
     current = str(Path(releases).parent / "current")
     words = {"service": service, "releases": releases, "current": current, "unit": unit}
-    words |= {"reach": reach_lines(names), "hosts": host_lines(names)}
-    _write(folder, {name: text.format(**words) for name, text in _TEXTS.items()})
+    words |= {"rule": rule_name(service), "reach": reach_lines(names), "hosts": host_lines(names)}
+    files = {name: text.format(**words) for name, text in _TEXTS.items()}
+    _refuse_unsound(files)
+    _write(folder, files)
     _say_what_next(folder)
 
 
@@ -62,6 +64,19 @@ def _ask(question: str, given: str | None, default: str, *, yes: bool) -> str:
 def _refuse_path(service: str) -> None:
     if "/" in service:
         raise Unusable(f"{service!r} is a path. The name of the service is one word, like `shop`.")
+
+
+def _refuse_unsound(files: Mapping[str, str]) -> None:
+    """Have the answers judged by those who will read them, before anything is written."""
+    from rules.inventory import parse_inventory  # noqa: PLC0415 - not needed to ask
+    from rules.rulefile import RuleFileErrors, parse_rules  # noqa: PLC0415
+
+    try:
+        parse_rules(files["rules.yaml"], "rules.yaml")
+        parse_inventory(files["inventory.yaml"], "inventory.yaml")
+    except RuleFileErrors as error:
+        said = "; ".join(problem.message for problem in error.errors)
+        raise Unusable(f"This cannot be used: {said}. Nothing was written.") from error
 
 
 def _write(folder: Path, files: Mapping[str, str]) -> None:
