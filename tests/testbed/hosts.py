@@ -77,10 +77,14 @@ class Host:
         """
         if behaves is not None:
             self.release(version, behaves)
-        switch = f"ln -s releases/{version} /opt/shop/.next && mv -T /opt/shop/.next /opt/shop/current"
-        self.run("sh", "-c", switch, as_user=DEPLOYER)
+        self.switch(version)
         self.run("systemctl", "reset-failed", UNIT, check=False)
         self.run("systemctl", "restart", UNIT, check=False)
+
+    def switch(self, version: str) -> None:
+        """Point `current` at a release, as the deployer."""
+        words = f"ln -s releases/{version} /opt/shop/.next && mv -T /opt/shop/.next /opt/shop/current"
+        self.run("sh", "-c", words, as_user=DEPLOYER)
 
     def fresh(self) -> None:
         """Forget what earlier tests did to the shop: v1.2.0 is good and runs, v1.3.0 is bad and waits."""
