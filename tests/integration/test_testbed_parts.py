@@ -39,6 +39,28 @@ def test_a_program_is_ended_with_its_children_even_those_that_left_its_session(t
     assert program.family() == []
 
 
+def test_a_killed_test_run_takes_its_programs_along(tmp_path: Path) -> None:
+    """Nobody is left to tidy up, so the kernel does."""
+    run = (
+        "import pathlib, sys, time; from testbed.programs import started;"
+        "argv = [sys.executable, '-c', 'import time; time.sleep(600)'];"
+        "inner = started('inner', argv, pathlib.Path(sys.argv[1]));"
+        "inner.__enter__(); print('up', flush=True); time.sleep(600)"
+    )
+    argv = [sys.executable, "-c", run, str(tmp_path)]
+    with started("run", argv, tmp_path, {"PYTHONPATH": "tests"}) as outer:
+        until(lambda: "up" in outer.log(), within_s=20, what="the run has started a program")
+        inner = children_of(outer.pid)
+        assert len(inner) == 1
+        outer.kill(outer.pid)
+        until(lambda: not Path(f"/proc/{inner[0]}").exists(), within_s=10, what="the program has ended too")
+
+
+def children_of(pid: int) -> list[int]:
+    """Return the ids of the children of a process's first thread."""
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
 def test_prometheus_tells_alertmanager_and_alertmanager_tells_the_webhook(tmp_path: Path) -> None:
     """A target that does not answer becomes a notification of version 4, with the credentials of the file."""
     heard: list[tuple[str, dict[str, object]]] = []

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from testbed.parts import program
+from testbed.programs import end_with_parent
 from testbed.slots import Slot, ip
 from testbed.wait import until
 
@@ -85,6 +86,7 @@ def spawn(slot: Slot, name: str, address: str, root: Path) -> Iterator[subproces
             stdout=console,
             stderr=console,
             start_new_session=True,
+            preexec_fn=end_with_parent,  # noqa: PLW1509 - one call to the kernel, no lock
         )
     try:
         yield process

@@ -1,12 +1,14 @@
 """Real programs as child processes: each with a log, and ended whole, with everything that it started.
 
 What belongs to a program is told by a mark in the environment, which children inherit: it survives a parent's
-death and a session of their own, and nobody else's process can have it.
+death and a session of their own, and nobody else's process can have it. A test run that is killed takes its
+programs along: the kernel ends them.
 """
 
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
 import signal
 import socket
@@ -19,6 +21,8 @@ from pathlib import Path
 from testbed.wait import until
 
 MARK = "ROLLBACK_TESTBED_PROGRAM"
+_LIBC = ctypes.CDLL(None)
+_PR_SET_PDEATHSIG = 1
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 
@@ -93,6 +97,7 @@ def started(
             cwd=REPOSITORY,
             env={**os.environ, **(env or {}), MARK: mark},
             start_new_session=True,
+            preexec_fn=end_with_parent,  # noqa: PLW1509 - one call to the kernel, no lock
         )
     program = Program(name, process, mark, log_file)
     try:
@@ -103,6 +108,14 @@ def started(
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(timeout=10)
         program.kill()
+
+
+def end_with_parent() -> None:
+    """Ask the kernel, in a child before it becomes its program, for SIGTERM when the thread that started it ends.
+
+    Start programs from a thread that lives as long as they should.
+    """
+    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def free_port() -> int:
