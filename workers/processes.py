@@ -1,4 +1,4 @@
-"""The processes of one worker machine, each built from the settings alone."""
+"""The processes of one worker machine, built from the settings and the rules that the supervisor has read."""
 
 from __future__ import annotations
 
@@ -22,9 +22,8 @@ from workers.terms import Terms
 log = structlog.get_logger(__name__)
 
 
-def build_site(settings: Settings) -> Site:
-    """Build what a worker needs; connects to nothing yet. Raises `RuleFileErrors`."""
-    house = House.load(settings)
+def build_site(settings: Settings, house: House) -> Site:
+    """Build what a worker needs; connects to nothing yet."""
     return Site(
         numbers=settings.numbers,
         house=house,
@@ -39,17 +38,18 @@ def _reach(house: House, instance: Instance, rollback: str, terms: Terms) -> Dri
     return reach(instance, house.inventory, params, rollback)
 
 
-def run_worker(settings: Settings) -> None:
+def run_worker(settings: Settings, house: House) -> None:
     """Serve the queue until asked to stop, or until RQ's worker quits and wants to be started again."""
-    site = build_site(settings)
+    site = build_site(settings, house)
     _complain(site.ledger)
     gc.collect()
     gc.freeze()  # the collector would touch, and so copy, every page that the children share with us
     work(site, queue_client(settings.redis, settings.numbers))
 
 
-def run_reconciler(settings: Settings) -> None:
-    """Ring for what is due until asked to stop."""
+def run_reconciler(settings: Settings, house: House) -> None:
+    """Ring for what is due until asked to stop; asks no rules."""
+    del house
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())

@@ -1,13 +1,15 @@
 """The supervisor: keeps the processes of one worker machine running, and takes them down in good order.
 
 RQ's worker quits on a Redis timeout, on READONLY and on much else; that is no reason for a person to come. Each
-process is forked from here, where everything is imported already, so a restart takes milliseconds.
+process is forked from here, where everything is imported and the rules are read already: a restart takes
+milliseconds, and a rule file that is broken meanwhile takes no worker's rules away.
 """
 
 from __future__ import annotations
 
 import ctypes
 import multiprocessing
+import os
 import signal
 import sys
 import threading
@@ -18,21 +20,23 @@ from multiprocessing.process import BaseProcess
 
 import structlog
 
+from controller.settings.house import House
 from controller.settings.settings import Settings
-from workers.processes import build_site, run_reconciler, run_worker
+from workers.processes import run_reconciler, run_worker
 
 log = structlog.get_logger(__name__)
 
 _PR_SET_PDEATHSIG = 1
 _PAUSES_S = (0.1, 0.5, 1, 2, 5)
 _STEADY_S = 30
+_ASKED_TO_STOP = frozenset({signal.SIGTERM, signal.SIGINT})
 _fork = multiprocessing.get_context("fork")
 
 
 @dataclass(slots=True)
 class _Kept:
     name: str
-    main: Callable[[Settings], None]
+    main: Callable[[Settings, House], None]
     process: BaseProcess | None = None
     started_at: float = 0
     quick_ends: int = 0
@@ -44,20 +48,20 @@ def supervise(settings: Settings) -> int:
 
     A rule file or inventory with errors is refused here, before anything is started.
     """
-    build_site(settings).ledger.close()
+    house = House.load(settings)
     stopping = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in _ASKED_TO_STOP:
         signal.signal(number, lambda *_: stopping.set())
     kept = [_Kept("reconciler", run_reconciler)]
     kept += [_Kept(f"worker-{n + 1}", run_worker) for n in range(settings.workers)]
     log.info("supervisor.started", processes=[k.name for k in kept])
     while not stopping.wait(0.1):
         for one in kept:
-            _keep(one, settings)
+            _keep(one, settings, house)
     return _stop(kept, settings.numbers.termination_grace_s)
 
 
-def _keep(one: _Kept, settings: Settings) -> None:
+def _keep(one: _Kept, settings: Settings, house: House) -> None:
     now = time.monotonic()
     if one.process is not None and not one.process.is_alive():
         log.warning("supervisor.process_ended", process=one.name, exit_code=one.process.exitcode)
@@ -65,18 +69,24 @@ def _keep(one: _Kept, settings: Settings) -> None:
         one.start_again_at = now + _PAUSES_S[min(one.quick_ends, len(_PAUSES_S) - 1)]
         one.process = None
     if one.process is None and now >= one.start_again_at:
-        one.process = _fork.Process(target=_main, args=(one.name, one.main, settings), name=one.name)
+        house.refresh()
+        one.process = _fork.Process(target=_main, args=(one, settings, house, os.getpid()), name=one.name)
         one.started_at = now
+        signal.pthread_sigmask(signal.SIG_BLOCK, _ASKED_TO_STOP)  # until the child no longer has our handlers
         one.process.start()
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _ASKED_TO_STOP)
 
 
-def _main(name: str, main: Callable[[Settings], None], settings: Settings) -> None:
-    for number in (signal.SIGTERM, signal.SIGINT):
+def _main(one: _Kept, settings: Settings, house: House, supervisor: int) -> None:
+    for number in _ASKED_TO_STOP:
         signal.signal(number, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _ASKED_TO_STOP)
     if sys.platform == "linux":  # where the supervisor is killed, its children park and go as well
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-    structlog.contextvars.bind_contextvars(process=name)
-    main(settings)
+    if os.getppid() != supervisor:
+        return
+    structlog.contextvars.bind_contextvars(process=one.name)
+    one.main(settings, house)
 
 
 def _stop(kept: list[_Kept], grace_s: float) -> int:
