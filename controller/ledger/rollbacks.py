@@ -30,7 +30,7 @@ class MovedOn(Permanent):
     """The rollback is no longer in a state that this move may come from."""
 
     def __init__(self, state: str) -> None:
-        super().__init__(Reason.CHANGED_MEANWHILE, f"the rollback is {state or 'gone'} meanwhile")
+        super().__init__(Reason.CHANGED_MEANWHILE, f"the rollback is {state or 'gone'}")
         self.state = state
 
 
@@ -116,13 +116,13 @@ class Rollbacks:
             raise MovedOn("")
         detail = f"cancelled by {by}" + (f": {why}" if why else "")
         changed = rollback.state is State.HELD and rollback.changed_ms is not None
-        self._move(
-            Hold(ident, rollback.instance, ""),
-            (State.PLANNED, State.WAITING, State.HELD),
-            State.ENDED,
-            {"outcome": End.CANCELLED, "reason": Reason.CANCELLED, "detail": detail},
-            changed=changed,
-        )
+        nobody = Hold(ident, rollback.instance, "")
+        fields = {"outcome": End.CANCELLED, "reason": Reason.CANCELLED, "detail": detail}
+        come_from = (State.PLANNED, State.WAITING, State.HELD)
+        try:
+            self._move(nobody, come_from, State.ENDED, fields, changed=changed)
+        except LeaseLost as e:  # held, and a worker is looking at it this very moment
+            raise MovedOn("being looked at by a worker right now") from e
         return self.get(ident) or rollback
 
     def move(

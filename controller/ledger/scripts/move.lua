@@ -5,17 +5,16 @@
 local id, to, lease, token = ARGV[1], ARGV[3], ARGV[4], ARGV[5]
 local record = key('rollback', id)
 local state = redis.call('HGET', record, 'state') or ''
-if token == '' then
-  if redis.call('EXISTS', key('lease', lease)) == 1 and state ~= 'planned' and state ~= 'waiting' then
-    return {'lost', state}
-  end
-elseif not holds(lease, token) then
+if token ~= '' and not holds(lease, token) then
   if state == to and redis.call('HGET', record, 'moved_by') == token then return {'ok', state} end
   return {'lost', state}
 end
 local allowed = false
 for _, from in ipairs(words(ARGV[2])) do allowed = allowed or from == state end
 if not allowed then return {'moved', state} end
+if token == '' and state ~= 'planned' and state ~= 'waiting' and redis.call('EXISTS', key('lease', lease)) == 1 then
+  return {'lost', state}
+end
 
 set_fields(record, ARGV[6])
 redis.call('HSET', record, 'state', to, 'moved_by', token, 'moved_at', ms(now))
