@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from urllib.parse import quote
 
 import click
 
 from controller.cli.options import api, api_options, json_option
-from controller.cli.records import subject
+from controller.cli.records import path_of, subject
 from controller.cli.terminal import print_json, say
 
 
@@ -19,7 +18,7 @@ from controller.cli.terminal import print_json, say
 @api_options
 def command(*, ident: str, reason: str, as_json: bool, config: Path | None, url: str | None) -> None:
     """Cancel a rollback that has not changed anything yet, or let go of one that is held."""
-    record = api(config, url).post(f"rollbacks/{quote(ident, safe='')}/cancel", {"reason": reason})
+    record = api(config, url).post(path_of(ident, "cancel"), {"reason": reason})
     if as_json:
         print_json(record)
     else:

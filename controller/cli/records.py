@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
+
+from controller.cli.failures import Failed
 
 SETTLED = frozenset({"ended", "held"})
 """States in which nothing more happens by itself."""
 
 GOOD = frozenset({"recovered", "resolved", "superseded"})
 """Outcomes after which nobody needs to do anything."""
+
+
+def path_of(ident: str, *more: str) -> str:
+    """Return the path of a rollback in the API; what can be no id at all is refused here."""
+    if not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", ident):
+        raise Failed(f"there is no rollback {ident!r}; `rollbackctl history` lists them")
+    return "/".join(("rollbacks", ident, *more))
 
 
 def standing(record: dict[str, Any]) -> str:

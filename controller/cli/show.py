@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import click
 
 from controller.cli.options import api, api_options, json_option
-from controller.cli.records import because, cause, next_step, standing, subject
+from controller.cli.records import because, cause, next_step, path_of, standing, subject
 from controller.cli.stories import evidence_lines, journal_lines
 from controller.cli.terminal import coloured, faint, print_json, say
 from controller.cli.times import ago, now, stamp
@@ -21,7 +20,7 @@ from controller.cli.times import ago, now, stamp
 @api_options
 def command(*, ident: str, as_json: bool, config: Path | None, url: str | None) -> None:
     """Show one rollback: who, what, why, and every step."""
-    record = api(config, url).get(f"rollbacks/{quote(ident, safe='')}")
+    record = api(config, url).get(path_of(ident))
     if as_json:
         print_json(record)
     else:
