@@ -230,19 +230,3 @@ def test_resolve_wakes_the_rollback_behind_it(ledger: Ledger, redis_server: Redi
         ledger.hear(Heard.of([HeardAlert("aa", False, 1, "{}", "{}", ())]))
         client.delete("rq:queue:rollback")
     assert ledger.bells.ring_due() >= 1
-
-
-def test_complaints_name_what_puts_promises_at_risk(ledger: Ledger, redis_server: Redis) -> None:
-    """An evicting memory policy, missing persistence and silent workers are said, each with what to set."""
-    ledger.health.worker_heard("here:1")
-    assert ledger.health.complaints() == ()
-    with redis_server.client() as client:
-        client.config_set("maxmemory-policy", "allkeys-lru")
-        client.config_set("appendonly", "no")
-        try:
-            said = " ".join(ledger.health.complaints())
-        finally:
-            client.config_set("maxmemory-policy", "noeviction")
-            client.config_set("appendonly", "yes")
-    assert "noeviction" in said
-    assert "appendonly yes" in said
