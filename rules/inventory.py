@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from rules.fieldtypes import INCOMPLETE, Section, Text, checked, say
-from rules.fileerrors import RuleFileErrors
-from rules.modelerrors import Later, check, find_node
-from rules.placenames import wrong_user
-from rules.restartmodels import AbsolutePath
-from rules.servicemodels import Name, Port, ServiceModel, misfit
+from rules.reading.fieldtypes import INCOMPLETE, Section, Text, checked, say
+from rules.reading.fileerrors import RuleFileErrors
+from rules.reading.modelerrors import Later, check, find_node
+from rules.reading.placenames import wrong_user
+from rules.reading.restartmodels import AbsolutePath
+from rules.reading.servicemodels import Name, Port, ServiceModel, misfit
+from rules.reading.yamlfile import read_yaml
 from rules.services import (
     RELEASE_PATTERN,
     Health,
@@ -25,13 +26,12 @@ from rules.services import (
     Ssh,
     Stop,
 )
-from rules.yamlfile import read_yaml
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from rules.fileerrors import FileError
-    from rules.yamlfile import Document
+    from rules.reading.fileerrors import FileError
+    from rules.reading.yamlfile import Document
 
 __all__ = [
     "RELEASE_PATTERN",

@@ -10,10 +10,10 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, TypeAlias, cast
 
-from rules.classic_syntax import parse_classic
-from rules.matcher_syntax import RESERVED, MatcherError, Triple
-from rules.regexes import RegexError, compile_anchored
-from rules.utf8_syntax import parse_utf8
+from rules.matching.classic_syntax import parse_classic
+from rules.matching.matcher_syntax import RESERVED, MatcherError, Triple
+from rules.matching.regexes import RegexError, compile_anchored
+from rules.matching.utf8_syntax import parse_utf8
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -7,19 +7,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rules.fileerrors import FileError, Place, RuleFileErrors
-from rules.modelerrors import check
+from rules.reading.fileerrors import FileError, Place, RuleFileErrors
+from rules.reading.modelerrors import check
+from rules.reading.rulemodels import LATER, OF_ONE_RULE, RuleFileModel, RuleModel
+from rules.reading.yamlfile import read_yaml
+from rules.reading.yamlnodes import Broken, Entry, Mapping, Scalar, Sequence
 from rules.rule import HostsTarget, Mode, Previous, Retry, Rule, Target, Verify, Version, When
-from rules.rulemodels import LATER, OF_ONE_RULE, RuleFileModel, RuleModel
 from rules.ruleset import RuleSet, collect, combine
-from rules.yamlfile import read_yaml
-from rules.yamlnodes import Broken, Entry, Mapping, Scalar, Sequence
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from rules.yamlfile import Document
-    from rules.yamlnodes import Node
+    from rules.reading.yamlfile import Document
+    from rules.reading.yamlnodes import Node
 
 __all__ = [
     "FileError",

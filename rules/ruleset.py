@@ -7,14 +7,14 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from rules.fileerrors import Place, RuleFileErrors
-from rules.index import RuleIndex
-from rules.rulelint import oddities, overlaps
+from rules.matching.index import RuleIndex
+from rules.reading.fileerrors import Place, RuleFileErrors
+from rules.reading.rulelint import oddities, overlaps
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from rules.fileerrors import FileError
+    from rules.reading.fileerrors import FileError
     from rules.rule import Rule
 
 

@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from rules.regexes import compile_anchored
+from rules.matching.regexes import compile_anchored
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

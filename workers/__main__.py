@@ -8,7 +8,7 @@ from pathlib import Path
 
 from controller.logs import configure
 from controller.settings.loading import SettingsError, load_settings
-from rules.fileerrors import RuleFileErrors
+from rules.reading.fileerrors import RuleFileErrors
 from workers.supervisor import supervise
 
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from controller.cli.failures import Failed
-from rules.fileerrors import RuleFileErrors
 from rules.observations import Observation, ReleaseSeen
-from rules.yamlfile import read_yaml
-from rules.yamlnodes import value_of
+from rules.reading.fileerrors import RuleFileErrors
+from rules.reading.yamlfile import read_yaml
+from rules.reading.yamlnodes import value_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -54,7 +54,7 @@ def api(config: Path | None, url: str | None) -> Api:
 def load_house(settings: Settings) -> House:
     """Read rules and inventory; everything that is wrong with them ends the command."""
     from controller.settings.house import House  # noqa: PLC0415
-    from rules.fileerrors import RuleFileErrors  # noqa: PLC0415
+    from rules.reading.fileerrors import RuleFileErrors  # noqa: PLC0415
 
     try:
         return House.load(settings)

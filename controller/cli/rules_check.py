@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence, Sized
     from pathlib import Path
 
-    from rules.fileerrors import FileError
+    from rules.reading.fileerrors import FileError
     from rules.rulefile import RuleSet
     from rules.services import Inventory
 

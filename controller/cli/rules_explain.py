@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from controller.cli.api import Api
-    from rules.fileerrors import FileError
+    from rules.reading.fileerrors import FileError
     from rules.rulefile import RuleSet
     from rules.services import Inventory
 

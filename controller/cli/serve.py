@@ -23,7 +23,7 @@ def command(*, listen: str | None, config: Path | None) -> None:
     from controller.settings import SettingsError  # noqa: PLC0415
     from controller.settings.secrets import SecretUnreadable  # noqa: PLC0415
     from controller.web.server import serve  # noqa: PLC0415
-    from rules.fileerrors import RuleFileErrors  # noqa: PLC0415
+    from rules.reading.fileerrors import RuleFileErrors  # noqa: PLC0415
 
     if listen:
         os.environ["ROLLBACK_LISTEN"] = listen

@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING
 import structlog
 
 from controller.settings.reading import read_inventory, read_rules, rule_files
-from rules.fileerrors import RuleFileErrors
+from rules.reading.fileerrors import RuleFileErrors
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
     from controller.settings.settings import Settings
-    from rules.fileerrors import FileError
+    from rules.reading.fileerrors import FileError
     from rules.rulefile import RuleSet
     from rules.services import Inventory
 

@@ -11,12 +11,12 @@ from pydantic import ValidationError
 
 from controller.settings.places import Places, misspelt_variables
 from controller.settings.settings import Settings
-from rules.fileerrors import RuleFileErrors
-from rules.yamlfile import read_yaml
-from rules.yamlnodes import Broken, Unclear, value_of
+from rules.reading.fileerrors import RuleFileErrors
+from rules.reading.yamlfile import read_yaml
+from rules.reading.yamlnodes import Broken, Unclear, value_of
 
 if TYPE_CHECKING:
-    from rules.yamlnodes import Value
+    from rules.reading.yamlnodes import Value
 
 USUAL_PLACES = (Path("rollback.yaml"), Path("/etc/rollback-controller/rollback.yaml"))
 """Where the settings file is looked for when nobody names one."""

@@ -10,15 +10,15 @@ from pydantic import BaseModel
 from pydantic_settings import BaseSettings
 
 from controller.settings.settings import Settings
-from rules.yamlnodes import Mapping, Sequence
+from rules.reading.yamlnodes import Mapping, Sequence
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from collections.abc import Mapping as Environment
 
-    from rules.fileerrors import FileError
-    from rules.yamlfile import Document
-    from rules.yamlnodes import Node, Unclear
+    from rules.reading.fileerrors import FileError
+    from rules.reading.yamlfile import Document
+    from rules.reading.yamlnodes import Node, Unclear
 
 Loc = tuple[str | int, ...]
 

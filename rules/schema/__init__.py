@@ -12,7 +12,7 @@ from typing import Any
 
 from rules.durations import write_duration
 from rules.inventory import InventoryModel
-from rules.rulemodels import OF_ONE_RULE, RuleFileModel, RuleModel
+from rules.reading.rulemodels import OF_ONE_RULE, RuleFileModel, RuleModel
 
 DIRECTORY = Path(__file__).parent
 _BY_NAME = ("properties", "$defs")

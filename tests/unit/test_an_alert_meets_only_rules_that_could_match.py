@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rules.index import RuleIndex, literal_values
 from rules.matchers import Matcher, parse_matchers
+from rules.matching.index import RuleIndex, literal_values
 from rules.rule import HostsTarget, Previous, Rule, Target, When
 
 NAMES = st.sampled_from(["alertname", "service", "track", "x"])

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from rules.inventory import parse_inventory
+from rules.reading.rulemodels import LATER
 from rules.rulefile import parse_rules
-from rules.rulemodels import LATER
 
 REFERENCE = Path(__file__).parents[2] / "docs" / "reference"
 PAGES = {"rules.md": parse_rules, "inventory.md": parse_inventory}

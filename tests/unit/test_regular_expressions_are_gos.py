@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rules.regexes import RegexError, compile_anchored
+from rules.matching.regexes import RegexError, compile_anchored
 
 MATCHES = [
     (r"\p{ASCII}", "a", "é"),

@@ -8,9 +8,9 @@ from pathlib import Path
 import jsonschema
 import pytest
 
+from rules.reading.yamlfile import read_yaml
+from rules.reading.yamlnodes import value_of
 from rules.schema import DIRECTORY, schemas, written
-from rules.yamlfile import read_yaml
-from rules.yamlnodes import value_of
 
 LIBRARY = sorted((DIRECTORY.parent / "library").glob("*.yaml"))
 INVENTORY = """

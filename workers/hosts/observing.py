@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from rules.decisions import Reason
 from rules.errors import Permanent, Transient
+from rules.matching.regexes import compile_anchored
 from rules.observations import Observation, ReleaseSeen
-from rules.regexes import compile_anchored
 from rules.services import RELEASE_PATTERN, is_safe_name
 from workers.hosts.ordering import orders
 

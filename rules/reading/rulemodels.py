@@ -12,10 +12,10 @@ from typing import Annotated, Any
 
 from pydantic import Field, WithJsonSchema, WrapValidator, model_validator
 
-from rules.fieldtypes import Duration, Prose, Section, SomeTime, Text, checked, reads, say, text
-from rules.modelerrors import Later, near_miss, not_enforced
+from rules.reading.fieldtypes import Duration, Prose, Section, SomeTime, Text, checked, reads, say, text
+from rules.reading.modelerrors import Later, near_miss, not_enforced
+from rules.reading.selectionmodels import TargetModel, WhenModel
 from rules.rule import Mode, Previous, Retry, Rule, Verify, Version
-from rules.selectionmodels import TargetModel, WhenModel
 from rules.services import is_safe_name
 
 if typing.TYPE_CHECKING:

@@ -1,7 +1,7 @@
 r"""Go's regular expressions, as Alertmanager uses them, carried out by RE2.
 
 Python's `re` differs (`$` before a last line break, lookahead, `\pL`) and can be made to hang; RE2 takes time
-in proportion to the text. Where Go's syntax and RE2's differ, `rules.regex_dialect` translates.
+in proportion to the text. Where Go's syntax and RE2's differ, `rules.matching.regex_dialect` translates.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import re2
 
-from rules.regex_dialect import RegexError, to_re2
+from rules.matching.regex_dialect import RegexError, to_re2
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from rules.yamlnodes import Mapping, Scalar, Sequence, Unclear, read_plain
+from rules.reading.yamlnodes import Mapping, Scalar, Sequence, Unclear, read_plain
 
 if TYPE_CHECKING:
-    from rules.yamlnodes import Node
+    from rules.reading.yamlnodes import Node
 
 MENDED = "\ue000mended\ue000"
 """Stands in for what could not be read, so that the rest of the file can be checked all the same."""

@@ -1,7 +1,7 @@
 """Reading YAML that people write: every mistake at its place, nothing converted silently, bounded in every way.
 
-The events of ruamel.yaml become a tree of `rules.yamlnodes`. One level of aliases or a thousand, the tree never
-grows beyond `_MOST_NODES`; anything that cannot be read is a `FileError`, whatever bytes come in.
+The events of ruamel.yaml become a tree of `rules.reading.yamlnodes`. One level of aliases or a thousand, the
+tree never grows beyond `_MOST_NODES`; anything that cannot be read is a `FileError`, whatever bytes come in.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.reader import Reader
 
-from rules.fileerrors import FileError, RuleFileErrors
-from rules.yamltraps import MENDED, broken_line, syntax_message
-from rules.yamltree import Stop, TreeBuilder
+from rules.reading.fileerrors import FileError, RuleFileErrors
+from rules.reading.yamltraps import MENDED, broken_line, syntax_message
+from rules.reading.yamltree import Stop, TreeBuilder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from rules.yamlnodes import Mapping, Node
+    from rules.reading.yamlnodes import Mapping, Node
 
 _MOST_BYTES = 10 << 20
 _MOST_MENDED = 20

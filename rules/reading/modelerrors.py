@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from rules.fieldtypes import INCOMPLETE, MATCHER, NOT_TEXT, SAID
-from rules.yamlnodes import Broken, Mapping, Scalar, Sequence, value_of
-from rules.yamltraps import cut_at_comment, not_text
+from rules.reading.fieldtypes import INCOMPLETE, MATCHER, NOT_TEXT, SAID
+from rules.reading.yamlnodes import Broken, Mapping, Scalar, Sequence, value_of
+from rules.reading.yamltraps import cut_at_comment, not_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from pydantic_core import ErrorDetails
 
-    from rules.fileerrors import FileError
-    from rules.yamlfile import Document
-    from rules.yamlnodes import Node
+    from rules.reading.fileerrors import FileError
+    from rules.reading.yamlfile import Document
+    from rules.reading.yamlnodes import Node
 
 Model = TypeVar("Model", bound=BaseModel)
 Loc = tuple[int | str, ...]

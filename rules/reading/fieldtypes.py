@@ -1,7 +1,7 @@
 """The kinds of value that files hold: text, durations, templates, matchers. Each says what is wrong with one.
 
 Every one refuses what is not text, so that nothing is converted silently. The place is found by
-`rules.modelerrors`.
+`rules.reading.modelerrors`.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 
-from rules.matcher_syntax import SPACE, MatcherError, Triple
+from rules.matching.matcher_syntax import SPACE, MatcherError, Triple
 
 _BLANK = "\t\n\f\r "
 _HEAD = re.compile(rf"[{_BLANK}]*([a-zA-Z_:][a-zA-Z0-9_:]*)[{_BLANK}]*(=~|!=|!~|=)")

@@ -6,8 +6,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from rules.fieldtypes import Duration, Literally, Section, SomeTime, Text, checked, say
-from rules.placenames import wrong_path, wrong_signal, wrong_unit, wrong_url, wrong_word
+from rules.reading.fieldtypes import Duration, Literally, Section, SomeTime, Text, checked, say
+from rules.reading.placenames import wrong_path, wrong_signal, wrong_unit, wrong_url, wrong_word
 from rules.services import Health, Restart, RestartKind, Stop
 
 AbsolutePath = Annotated[Text, checked(wrong_path)]

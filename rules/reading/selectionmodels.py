@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import AfterValidator, Field, model_validator
 
-from rules.fieldtypes import INCOMPLETE, AnyOf, MatcherText, Section, TemplateText, Text, say
 from rules.matchers import Matcher
+from rules.reading.fieldtypes import INCOMPLETE, AnyOf, MatcherText, Section, TemplateText, Text, say
 from rules.rule import HostsTarget, Target, When
 
 if TYPE_CHECKING:

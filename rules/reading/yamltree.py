@@ -14,14 +14,14 @@ from ruamel.yaml.events import (
     ScalarEvent,
 )
 
-from rules.fileerrors import FileError
-from rules.yamlnodes import Broken, Entry, Mapping, Scalar, Sequence, read_plain
-from rules.yamltraps import MENDED, not_text
+from rules.reading.fileerrors import FileError
+from rules.reading.yamlnodes import Broken, Entry, Mapping, Scalar, Sequence, read_plain
+from rules.reading.yamltraps import MENDED, not_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from rules.yamlnodes import Node
+    from rules.reading.yamlnodes import Node
 
 _MOST_NODES = 2_000_000
 _MOST_FROM_ALIASES = 100_000

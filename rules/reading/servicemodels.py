@@ -7,10 +7,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from rules.fieldtypes import Literally, Section, Text, checked, say
-from rules.placenames import wrong_address, wrong_inner_path, wrong_name
-from rules.regexes import RegexError, compile_anchored
-from rules.restartmodels import AbsolutePath, HealthModel, RestartModel, StopModel
+from rules.matching.regexes import RegexError, compile_anchored
+from rules.reading.fieldtypes import Literally, Section, Text, checked, say
+from rules.reading.placenames import wrong_address, wrong_inner_path, wrong_name
+from rules.reading.restartmodels import AbsolutePath, HealthModel, RestartModel, StopModel
 from rules.services import Health, Host, Order, Restart, Service
 
 Name = Annotated[Text, checked(wrong_name)]

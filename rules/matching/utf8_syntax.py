@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from rules.matcher_syntax import RESERVED, SPACE, MatcherError, Triple
+from rules.matching.matcher_syntax import RESERVED, SPACE, MatcherError, Triple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
