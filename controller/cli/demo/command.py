@@ -52,8 +52,8 @@ def command(*, keep: bool) -> None:
 
 def _look_deeper(stage: Stage, ident: str, *, keep: bool) -> None:
     if keep:
-        config = f"--config {stage.config} --url {stage.url}"
-        say(f"Look deeper: rollbackctl show {ident} {config}", bold=True)
+        say("Look deeper:", bold=True)
+        say(f"  rollbackctl show {ident} --config {stage.config} --url {stage.url}")
         say("Ctrl-C ends it.", style="bright_black")
     else:
         say("Look deeper: `rollbackctl demo --keep`. Set up your own: `rollbackctl init`.", bold=True)

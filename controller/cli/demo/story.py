@@ -119,8 +119,8 @@ class Story:
     def _why(self, record: dict[str, Any]) -> str:
         decision = self._api.get("decisions", fingerprint=fingerprint(self._labels), limit=1)["decisions"][0]
         return (
-            f"rule {record['rule']} matches alert {decision['fingerprint']} and may act on instances with "
-            f"track=canary; decided: {decision['outcome']}, {decision['reason']}"
+            f"rule {record['rule']} matches alert {decision['fingerprint']}, and may act "
+            f"where track=canary: {decision['outcome']}, {decision['reason']}"
         )
 
 
