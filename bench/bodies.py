@@ -6,6 +6,9 @@ import datetime as dt
 import json
 from typing import Any
 
+AS_INSTALLED = {"log": {"level": "info", "format": "json"}}
+"""The settings' own default, in place of what suits a person who reads the log of a test."""
+
 FRESH = "FINGERPRINT"
 """Where `load.lua` writes a fingerprint that was never sent before."""
 

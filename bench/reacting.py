@@ -20,7 +20,7 @@ from testbed.local_shops import LocalShop, local_inventory, local_shops, rules
 from testbed.redis import valkey
 from testbed.wait import until
 
-from bench.bodies import alert, just_now, notification
+from bench.bodies import AS_INSTALLED, alert, just_now, notification
 from bench.memory import Size, sizes
 
 ROLLBACKS = 120
@@ -73,7 +73,9 @@ def _system(
     folder.mkdir()
     with valkey(folder, appendfsync=fsync) as server, local_shops(folder / "shops", *names) as shops:
         inventory = local_inventory(**{name: _entry(shop, restart) for name, shop in shops.items()})
-        made = Installation(folder / "installation", server.url, rules(verify=_VERIFY), inventory)
+        made = Installation(
+            folder / "installation", server.url, rules(verify=_VERIFY), inventory, more=AS_INSTALLED
+        )
         with made.running() as (serving, working), server.client() as client:
             until(lambda: client.scard("rq:workers") == 2, within_s=20, what="both workers wait for work")
             until(lambda: made.ask("/readyz").status == 200, within_s=10, what="the server is ready")

@@ -21,7 +21,7 @@ from testbed.programs import accepts, free_port, started
 from testbed.redis import valkey
 from testbed.wait import until
 
-from bench.bodies import body
+from bench.bodies import AS_INSTALLED, body
 from bench.load import Load, load
 
 SIZES = (1, 10, 100, 1000)
@@ -89,7 +89,9 @@ class _Place:
 def _receiver(folder: Path, fsync: str) -> Iterator[tuple[_Place, str]]:
     folder.mkdir()
     with valkey(folder, appendfsync=fsync) as server, server.client() as client:
-        made = Installation(folder / "installation", server.url, rules(), local_inventory(shop=_SHOP))
+        made = Installation(
+            folder / "installation", server.url, rules(), local_inventory(shop=_SHOP), more=AS_INSTALLED
+        )
         with made.serving():
             info = client.info("server")
             yield _Place(made, client.flushall), f"Valkey {info.get('valkey_version') or info['redis_version']}"
