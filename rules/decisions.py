@@ -73,6 +73,7 @@ class Reason(StrEnum):
     NOT_HEALTHY = "not-healthy"
     NOT_STEADY = "not-steady"
     UNKNOWN_STATE = "unknown-state"
+    RECORD_UNREADABLE = "record-unreadable"
     WENT_BACK = "went-back"
     CLEARED = "cleared"
     STILL_FIRING = "still-firing"

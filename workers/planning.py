@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any
@@ -34,7 +35,7 @@ def _plans(site: Site, instances: Iterable[str], terms: Terms) -> Iterable[dict[
 
 
 def _plan(site: Site, instance: Instance, terms: Terms) -> dict[str, Any]:
-    driver = site.reach(instance, "", terms)
+    driver = site.reach(instance, "", terms, time.time)
     try:
         prepared = prepare(driver, terms, frozenset())
         driver.preflight(prepared.plan)

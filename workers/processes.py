@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import gc
 import signal
-import threading
+from collections.abc import Callable
+from functools import partial
 
 import structlog
 
@@ -17,6 +18,7 @@ from workers.hosts import Params, reach
 from workers.reconciler import reconcile
 from workers.rqworker import work
 from workers.site import Site
+from workers.stopping import Stopping
 from workers.terms import Terms
 
 log = structlog.get_logger(__name__)
@@ -29,13 +31,13 @@ def build_site(settings: Settings, house: House) -> Site:
         house=house,
         ledger=connect(settings.redis, settings.numbers, "worker"),
         lease_ledger=lambda: connect(settings.redis, settings.numbers, "lease"),
-        reach=lambda instance, rollback, terms: _reach(house, instance, rollback, terms),
+        reach=partial(_reach, house),
     )
 
 
-def _reach(house: House, instance: Instance, rollback: str, terms: Terms) -> Driver:
+def _reach(house: House, instance: Instance, rollback: str, terms: Terms, clock: Callable[[], float]) -> Driver:
     params = Params(terms.evidence_logs_s, terms.healthy_within_s, terms.steady_s)
-    return reach(instance, house.inventory, params, rollback)
+    return reach(instance, house.inventory, params, rollback, clock=clock)
 
 
 def run_worker(settings: Settings, house: House) -> None:
@@ -50,7 +52,7 @@ def run_worker(settings: Settings, house: House) -> None:
 def run_reconciler(settings: Settings, house: House) -> None:
     """Ring for what is due until asked to stop; asks no rules."""
     del house
-    stopping = threading.Event()
+    stopping = Stopping()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
     reconcile(connect(settings.redis, settings.numbers, "worker"), settings.numbers, stopping)

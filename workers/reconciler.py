@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import os
 import socket
-import threading
 
 import structlog
 
 from controller.ledger import Ledger, LedgerUnavailable
 from controller.settings.numbers import Numbers
+from workers.stopping import Stopping
 
 log = structlog.get_logger(__name__)
 
 
-def reconcile(ledger: Ledger, numbers: Numbers, stopping: threading.Event) -> None:
+def reconcile(ledger: Ledger, numbers: Numbers, stopping: Stopping) -> None:
     """Ring every two seconds until asked to stop; Redis being away is waited out."""
     name = f"{socket.gethostname()}:{os.getppid()}"
     while True:

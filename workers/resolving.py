@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import structlog
@@ -11,23 +11,20 @@ import structlog
 from controller.ledger import Busy, Episode, Gone, LeaseLost, NewRollback, Opened, Taken
 from controller.ledger.decisions import Decided
 from rules.decisions import Decision, Outcome, Reason
-from rules.errors import RollbackError
 from rules.instances import Instance
 from rules.rule import Mode, Rule
 from rules.targets import find_instances, keep_running
 from rules.templates import LabelMissing
+from workers.looks import Looks
 from workers.runner.lease import Lease, Stopping
-from workers.runner.preparing import Prepared, prepare
 from workers.runner.stretch import RULE_SPREADS_S
 from workers.site import Site
 from workers.terms import Terms
 
 log = structlog.get_logger(__name__)
 
-_LOOKED_AT_MOST = 20
-"""An observing rule reads so many instances to say what it would do; of the rest it names only who they are."""
 _LOOK_AGAIN_MS = 5_000
-_WRITE_EVERY_S = 3
+_WRITTEN_TOGETHER = 100
 
 
 def resolve(site: Site, ident: str, job: str) -> str | None:
@@ -39,41 +36,27 @@ def resolve(site: Site, ident: str, job: str) -> str | None:
     taken = site.ledger.leases.take(ident, holder=job, kind="notification")
     if isinstance(taken, Busy | Gone):
         return None
-    resolving = _Resolving(site, taken)
     with Lease(
         taken, since=since, numbers=site.numbers, keeper=site.lease_ledger, stopping=site.stopping
     ) as lease:
+        resolving = _Resolving(site, taken, lease, Looks(site, lease.check_step))
         try:
-            _decide_all(resolving, lease)
+            resolving.decide_all()
         except LeaseLost:
             log.warning("notification.lease_lost", notification=ident)
             return resolving.first
-        except Stopping:
-            log.info("notification.parked", notification=ident)
     site.ledger.leases.release(ident, taken.token, ident, look_again_ms=_LOOK_AGAIN_MS)
     return resolving.first
-
-
-def _decide_all(resolving: _Resolving, lease: Lease) -> None:
-    """Decide every pair; what is decided is written every few seconds, for looking at hosts may take long."""
-    decided: list[Decided] = []
-    written_at = time.monotonic()
-    for fingerprint, digest in resolving.pairs():
-        lease.check_step()
-        decision = resolving.decide(fingerprint, digest)
-        if decision is not None:
-            decided.append(decision)
-        if time.monotonic() - written_at > _WRITE_EVERY_S:
-            resolving.write(decided, lease)
-            decided, written_at = [], time.monotonic()
-    resolving.write(decided, lease)
 
 
 @dataclass(slots=True)
 class _Resolving:
     site: Site
     taken: Taken
+    lease: Lease
+    looks: Looks
     first: str | None = None
+    _decided: list[Decided] = field(default_factory=list)
     _acted: dict[tuple[str, str], str] = field(default_factory=dict)
     """Which rule has (episode, instance): the first that may act, in the order of the file."""
 
@@ -83,11 +66,31 @@ class _Resolving:
         found = [tuple(name.split(" ", 1)) for name in self.taken.record if not name.startswith("#")]
         return sorted(((f, d) for f, d in found), key=lambda pair: (pair[0], order.get(pair[1], len(order))))
 
-    def write(self, decided: Sequence[Decided], lease: Lease) -> None:
+    def decide_all(self) -> None:
+        """Decide every pair; raises `LeaseLost`. Asked to stop, it leaves the rest to the next worker.
+
+        What opened a rollback is written at once: were it lost, it would be decided again, and act again.
+        """
+        try:
+            for fingerprint, digest in self.pairs():
+                self.lease.check_step()
+                decided = self.decide(fingerprint, digest)
+                if decided is None:
+                    continue
+                self._decided.append(decided)
+                if decided.decision.outcome is Outcome.ROLL_BACK or len(self._decided) >= _WRITTEN_TOGETHER:
+                    self._write()
+        except Stopping:
+            log.info("notification.parked", notification=self.taken.id)
+        self._write()
+
+    def _write(self) -> None:
         """Write decisions and take their pairs off the notification; raises `LeaseLost`."""
-        hold = lease.hold
-        if decided and not self.site.ledger.decisions.record(hold.id, hold.token, decided):
+        self.lease.check()
+        hold = self.lease.hold
+        if self._decided and not self.site.ledger.decisions.record(hold.id, hold.token, self._decided):
             raise LeaseLost
+        self._decided = []
 
     def decide(self, fingerprint: str, digest: str) -> Decided | None:
         """Decide one pair; None while its rule may still be on its way to this machine."""
@@ -101,7 +104,11 @@ class _Resolving:
                 Outcome.REFUSE, Reason.RULE_CHANGED, "the rule was changed or taken away before it was asked"
             )
             return Decided(fingerprint, digest, "", decision)
-        decision = self._decide(episode, rule)
+        try:
+            decision = self._decide(episode, rule)
+        except (ValueError, KeyError, TypeError) as e:  # one pair that cannot be decided must not keep the others
+            log.exception("alert.undecidable", fingerprint=fingerprint, rule=rule.name)
+            decision = Decision(Outcome.HOLD, Reason.RECORD_UNREADABLE, f"it could not be decided: {e!r}")
         log.info(
             "alert.decided",
             fingerprint=fingerprint,
@@ -123,49 +130,14 @@ class _Resolving:
         except LabelMissing as e:
             return Decision(Outcome.REFUSE, Reason.LABEL_MISSING, str(e))
         if terms.expects is not None:
-            kept, problem = keep_running(rule, episode.alert, self._running(instances, terms))
+            kept, problem = keep_running(rule, episode.alert, self.looks.running(instances, terms))
             if problem is not None:
                 return problem
             instances = tuple(Instance.from_id(ident) for ident in kept)
         if rule.mode is Mode.OBSERVE:
-            return self._observe(instances, terms)
+            would, words = self.looks.would(instances, terms)
+            return Decision(Outcome.OBSERVE, Reason.OBSERVE_MODE, f"would have taken back {words}", would)
         return self._roll_back(episode, rule, instances, terms)
-
-    def _running(self, instances: Iterable[Instance], terms: Terms) -> dict[str, str | None]:
-        return {instance.id: self._release_of(instance, terms) for instance in instances}
-
-    def _release_of(self, instance: Instance, terms: Terms) -> str | None:
-        try:
-            driver = self.site.reach(instance, "", terms)
-            try:
-                return driver.observe().running
-            finally:
-                driver.close()
-        except RollbackError as e:
-            log.warning("instance.not_seen", instance=instance.id, reason=e.reason, detail=str(e))
-            return None
-
-    def _observe(self, instances: Iterable[Instance], terms: Terms) -> Decision:
-        would: dict[str, str | None] = {}
-        said: list[str] = []
-        for at, instance in enumerate(instances):
-            would[instance.id], words = (
-                self._would(instance, terms) if at < _LOOKED_AT_MOST else (None, instance.label)
-            )
-            said.append(words)
-        return Decision(Outcome.OBSERVE, Reason.OBSERVE_MODE, f"would have taken back {'; '.join(said)}", would)
-
-    def _would(self, instance: Instance, terms: Terms) -> tuple[str | None, str]:
-        try:
-            driver = self.site.reach(instance, "", terms)
-            try:
-                prepared: Prepared = prepare(driver, terms, frozenset())
-            finally:
-                driver.close()
-        except RollbackError as e:
-            return None, f"{instance.label} (but: {e})"
-        plan = prepared.plan
-        return plan.to_release, f"{instance.label} from {plan.from_release} to {plan.to_release}"
 
     def _roll_back(self, episode: Episode, rule: Rule, instances: Iterable[Instance], terms: Terms) -> Decision:
         opened: dict[str, str | None] = {}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -11,10 +10,13 @@ from controller.settings.house import House
 from controller.settings.numbers import Numbers
 from rules.instances import Instance
 from workers.driver import Driver
+from workers.stopping import Stopping
 from workers.terms import Terms
 
-Reach = Callable[[Instance, str, Terms], Driver]
-"""Reach an instance for a rollback (by id) under its terms; raises `Transient` or `Permanent`."""
+Reach = Callable[[Instance, str, Terms, Callable[[], float]], Driver]
+"""Reach an instance for a rollback (by id) under its terms, by a clock (seconds since the epoch) that means the
+same on every machine; raises `Transient` or `Permanent`.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,4 +31,4 @@ class Site:
     ledger: Ledger
     lease_ledger: Callable[[], Ledger]
     reach: Reach
-    stopping: threading.Event = field(default_factory=threading.Event)
+    stopping: Stopping = field(default_factory=Stopping)

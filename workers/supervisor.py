@@ -12,7 +12,6 @@ import multiprocessing
 import os
 import signal
 import sys
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,12 +22,14 @@ import structlog
 from controller.settings.house import House
 from controller.settings.settings import Settings
 from workers.processes import run_reconciler, run_worker
+from workers.stopping import Stopping
 
 log = structlog.get_logger(__name__)
 
 _PR_SET_PDEATHSIG = 1
 _PAUSES_S = (0.1, 0.5, 1, 2, 5)
 _STEADY_S = 30
+_REFRESH_EVERY_S = 2
 _ASKED_TO_STOP = frozenset({signal.SIGTERM, signal.SIGINT})
 _fork = multiprocessing.get_context("fork")
 
@@ -49,13 +50,19 @@ def supervise(settings: Settings) -> int:
     A rule file or inventory with errors is refused here, before anything is started.
     """
     house = House.load(settings)
-    stopping = threading.Event()
+    stopping = Stopping()
     for number in _ASKED_TO_STOP:
         signal.signal(number, lambda *_: stopping.set())
     kept = [_Kept("reconciler", run_reconciler)]
     kept += [_Kept(f"worker-{n + 1}", run_worker) for n in range(settings.workers)]
     log.info("supervisor.started", processes=[k.name for k in kept])
+    refreshed_at = time.monotonic()
     while not stopping.wait(0.1):
+        if (
+            time.monotonic() - refreshed_at > _REFRESH_EVERY_S
+        ):  # so that a process started anew has what others have
+            house.refresh()
+            refreshed_at = time.monotonic()
         for one in kept:
             _keep(one, settings, house)
     return _stop(kept, settings.numbers.termination_grace_s)
@@ -69,7 +76,6 @@ def _keep(one: _Kept, settings: Settings, house: House) -> None:
         one.start_again_at = now + _PAUSES_S[min(one.quick_ends, len(_PAUSES_S) - 1)]
         one.process = None
     if one.process is None and now >= one.start_again_at:
-        house.refresh()
         one.process = _fork.Process(target=_main, args=(one, settings, house, os.getpid()), name=one.name)
         one.started_at = now
         signal.pthread_sigmask(signal.SIG_BLOCK, _ASKED_TO_STOP)  # until the child no longer has our handlers

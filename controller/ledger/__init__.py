@@ -8,10 +8,11 @@ from controller.ledger.hearing import Answer, Heard, HeardAlert
 from controller.ledger.leases import Busy, Gone, Taken
 from controller.ledger.ledger import Ledger, connect, queue_client
 from controller.ledger.records import Counts, End, Episode, NewRollback, Opened, Rollback, State
-from controller.ledger.rollbacks import Hold, LeaseLost, MovedOn
+from controller.ledger.rollbacks import AskAgain, Hold, LeaseLost, MovedOn
 
 __all__ = [
     "Answer",
+    "AskAgain",
     "Busy",
     "Counts",
     "End",

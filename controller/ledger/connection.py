@@ -31,6 +31,8 @@ from controller.settings.settings import Redis as RedisSettings
 from rules.decisions import Reason
 from rules.errors import Transient
 
+_NOT_NOW = ("OOM", "READONLY", "MISCONF", "NOREPLICAS", "BUSY ")
+
 Client = Any
 """A `redis.Redis` that decodes: its own annotations cannot say so and make every answer a union."""
 
@@ -75,7 +77,7 @@ def translated() -> Iterator[None]:
     except _MAY_PASS as e:
         raise LedgerUnavailable(f"Redis does not answer as it should: {e}. Check that it runs.") from e
     except ResponseError as e:
-        if "OOM" not in str(e) and "READONLY" not in str(e) and "MISCONF" not in str(e):
+        if not any(word in str(e) for word in _NOT_NOW):
             raise
         raise LedgerUnavailable(f"Redis does not take writes: {e}. Free memory or disk.") from e
 
@@ -111,6 +113,7 @@ class Scripts:
         folder = resources.files("controller.ledger") / "scripts"
         shared = (folder / "prelude.lua").read_text()
         self._client = connection
+        self._taught = False
         self._texts = {name: "\n".join((head, shared, (folder / f"{name}.lua").read_text())) for name in NAMES}
         self._digests = {name: connection.register_script(text).sha for name, text in self._texts.items()}
 
@@ -134,6 +137,7 @@ class Scripts:
         """
         with translated():
             try:
+                self._teach_once()
                 return self._once(build)
             except NoScriptError:
                 self._teach()
@@ -145,11 +149,17 @@ class Scripts:
             build(pipe)
             return list(pipe.execute())
 
+    def _teach_once(self) -> None:
+        if not self._taught:
+            self._teach()
+
     def _teach(self) -> None:
+        """Load every script; what a parent has taught its forked children need not teach again."""
         with self._client.pipeline(transaction=False) as pipe:
             for text in self._texts.values():
                 pipe.script_load(text)
             pipe.execute()
+        self._taught = True
 
 
 def pairs(flat: Any) -> dict[str, str]:

@@ -131,6 +131,8 @@ class Rollback:
     to_release: str = ""
     arrival: str = ""
     effect: str = ""
+    our_arrival: str = ""
+    joined_after: str = ""
     plan: str = ""
     way_back: str = ""
     journal_head: str = ""
@@ -158,7 +160,7 @@ class Rollback:
             "detail",
             "outcome",
         ]
-        texts += ["arrival", "effect", "plan", "way_back", "journal_head"]
+        texts += ["arrival", "our_arrival", "joined_after", "effect", "plan", "way_back", "journal_head"]
         return cls(
             **{name: raw.get(name, "") for name in texts},
             state=State(raw["state"]),

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import orjson
+import structlog
 
 from controller.ledger.connection import Client, Scripts, translated
 from controller.ledger.doorbell import Doorbell
@@ -15,6 +17,10 @@ from controller.ledger.keys import HISTORY, UNFINISHED, key
 from controller.ledger.records import End, NewRollback, Opened, Rollback, State
 from rules.decisions import Reason
 from rules.errors import Permanent
+
+log = structlog.get_logger(__name__)
+
+AskAgain = Literal["", "joins", "all"]
 
 _ALIVE = tuple(state for state in State if state is not State.ENDED)
 
@@ -64,12 +70,11 @@ class Rollbacks:
         ident = new_id("r")
         fields = orjson.dumps(new.fields()).decode()
 
-        def build(pipe: Any) -> None:
-            self._scripts.queue(pipe, "open", ident, new.instance, " ".join(new.episodes), fields)
-            if ring:
-                self._doorbell.ring(pipe, ident, 1)
-
-        verdict, found, state, digest = self._scripts.transact(build)[0]
+        verdict, found, state, digest = self._scripts.run(
+            "open", ident, new.instance, " ".join(new.episodes), fields
+        )
+        if ring and verdict == "opened":  # a crash in between costs the first pause of `due`
+            self._scripts.transact(lambda pipe: self._doorbell.ring(pipe, found, 1))
         return Opened(found, verdict == "joined", state, digest)
 
     def get(self, ident: str) -> Rollback | None:
@@ -107,7 +112,7 @@ class Rollbacks:
         with self._client.pipeline(transaction=False) as pipe:
             for ident in ids:
                 pipe.hgetall(key("rollback", ident))
-            return [Rollback.of(raw) for raw in pipe.execute() if raw.get("state")]
+            return [found for raw in pipe.execute() if (found := _readable(raw)) is not None]
 
     def cancel(self, ident: str, *, by: str, why: str) -> Rollback:
         """End what has not changed anything yet, or what is held. Raises `MovedOn` when it is too late."""
@@ -150,14 +155,35 @@ class Rollbacks:
             bell=hold.id if ring else "",
         )
 
-    def end(self, hold: Hold, fields: Mapping[str, str], *, changed: bool, effects: Iterable[str] = ()) -> None:
-        """End a rollback and clear its claim; one that changed nothing gives its reservation back."""
-        self._move(hold, _ALIVE, State.ENDED, fields, release=True, changed=changed, effects=effects)
+    def end(
+        self,
+        hold: Hold,
+        fields: Mapping[str, str],
+        *,
+        changed: bool,
+        effects: Iterable[str] = (),
+        ask_again: AskAgain = "",
+    ) -> None:
+        """End a rollback and clear its claim; one that changed nothing gives its reservation back.
+
+        `ask_again` puts alerts that still fire before the rules once more: those that joined under other
+        terms ("joins"), or every one behind this rollback ("all").
+        """
+        self._move(
+            hold, _ALIVE, State.ENDED, fields, release=True, changed=changed, effects=effects, ask_again=ask_again
+        )
+
+    def hold_unreadable(self, hold: Hold, state: str, fields: Mapping[str, str]) -> None:
+        """Hold a record whose state, or whatever else, cannot be read; only a person moves it on."""
+        try:
+            self._move(hold, (*_ALIVE, state), State.HELD, fields, release=True)
+        except (LeaseLost, MovedOn) as e:
+            log.warning("rollback.not_written", rollback=hold.id, error=str(e))
 
     def _move(  # noqa: PLR0913 - the words of one move
         self,
         hold: Hold,
-        come_from: Iterable[State],
+        come_from: Iterable[str],
         to: State,
         fields: Mapping[str, str],
         *,
@@ -165,6 +191,7 @@ class Rollbacks:
         release: bool = False,
         changed: bool = False,
         effects: Iterable[str] = (),
+        ask_again: AskAgain = "",
         bell: str = "",
     ) -> None:
         again = "" if look_again_s is None else str(round(look_again_s * 1000))
@@ -179,6 +206,9 @@ class Rollbacks:
             "1" if release else "",
             "1" if changed else "",
             " ".join(effects),
+            ask_again,
+            new_id("n"),
+            secrets.token_hex(8),
         )
 
         def build(pipe: Any) -> None:
@@ -218,3 +248,14 @@ class Rollbacks:
         with translated():
             entries = self._client.lrange(key("journal", ident), 0, -1)
         return tuple(orjson.loads(entry) for entry in entries)
+
+
+def _readable(raw: Mapping[str, str]) -> Rollback | None:
+    """Read a record of a list; one that cannot be read (another version's, a damaged one) hides no other."""
+    if not raw.get("state"):
+        return None
+    try:
+        return Rollback.of(raw)
+    except (ValueError, KeyError, TypeError):
+        log.exception("rollback.unreadable", rollback=raw.get("id"))
+        return None

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
 
-from controller.ledger import Ledger, NewRollback, Rollback, connect
+from controller.ledger import Ledger, NewRollback, Rollback, State, connect
 from controller.settings.numbers import Numbers
 from controller.settings.settings import Redis as RedisSettings
 from rules.inventory import Health, Host, Inventory, Restart, RestartKind, Service
 from testbed.redis import Redis
+from testbed.wait import until
 from workers.driver import Driver
 from workers.hosts import Params, reach
 from workers.jobs import run
@@ -143,10 +144,10 @@ class Shop:
         )
         ledger.close()
 
-    def reach(self, instance: object, rollback: str, terms: Terms) -> Driver:
+    def reach(self, instance: object, rollback: str, terms: Terms, clock: Callable[[], float]) -> Driver:
         """Reach the instance with the real driver."""
         params = Params(terms.evidence_logs_s, terms.healthy_within_s, terms.steady_s)
-        return reach(instance, self.house.inventory, params, rollback)
+        return reach(instance, self.house.inventory, params, rollback, clock=clock)
 
     def open(self, ledger: Ledger, **changes: object) -> str:
         """Open a rollback as a person would."""
@@ -159,3 +160,12 @@ class Shop:
         found = site.ledger.rollbacks.get(ident)
         assert found is not None
         return found
+
+    def work_to_the_end(self, site: Site, ident: str) -> Rollback:
+        """Ring again for a rollback that only waits, until it ends or is held."""
+
+        def over() -> Rollback | None:
+            found = self.work(site, ident, "job-again")
+            return found if found.state in (State.ENDED, State.HELD) else None
+
+        return until(over, within_s=30, what=f"{ident} ends or is held")

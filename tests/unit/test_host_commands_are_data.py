@@ -15,6 +15,7 @@ VALUES = {
     "current": f"/opt/{NASTY}/current",
     "target": NASTY,
     "release": NASTY,
+    "note": "drain",
     "name": NASTY,
     "planned": {"target": NASTY, "id": "1:2.3"},
     "kind": "command",

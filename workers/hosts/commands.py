@@ -72,7 +72,7 @@ def drain(values: Values, fence: int, rollback: str, wait_s: int) -> Argv:
     """Start the service's own command for leaving (or entering) rotation, or see what became of it."""
     within = values["within_s"]
     return _sh(
-        "drain", values["current"], values["name"], within, fence, rollback, wait_s, *_words(values["argv"])
+        "drain", values["current"], values["note"], within, fence, rollback, wait_s, *_words(values["argv"])
     )
 
 

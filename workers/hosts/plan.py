@@ -43,7 +43,7 @@ def make_plan(
     link = _link(seen)
     way = _Way(link, link_text(link["target"], service, to_release), to_release, link["target"])
     steps = (
-        *_stop(service, "drain"),
+        *_stop(service, "drain", "drain"),
         _switch(service, way),
         *_start(service, host, params, way),
         _keep_stable(service, way),
@@ -64,7 +64,7 @@ def make_way_back(plan: Plan, service: Service, host: Host, params: Params, seen
         raise Permanent(Reason.CHANGED_MEANWHILE, message)
     old = before["target"]
     way = _Way(link, old, plan.from_release or old, link["target"])
-    steps = _start(service, host, params, way)
+    steps = _start(service, host, params, way, undrained="undrain-again")
     if link["target"] != old:
         steps = (_switch(service, way), *steps)
     return Plan(plan.instance, seen.running, way.name, seen.arrival, steps)
@@ -101,8 +101,12 @@ def _switch(service: Service, way: _Way) -> Step:
     )
 
 
-def _start(service: Service, host: Host, params: Params, way: _Way) -> tuple[Step, ...]:
-    return (_restart(service, way), _health(service, host, params, way), *_stop(service, "undrain"))
+def _start(
+    service: Service, host: Host, params: Params, way: _Way, *, undrained: str = "undrain"
+) -> tuple[Step, ...]:
+    """Say how the release is started; `undrained` is the note by which a host knows that it was done already."""
+    into_rotation = _stop(service, "undrain", undrained)
+    return (_restart(service, way), _health(service, host, params, way), *into_rotation)
 
 
 def _restart(service: Service, way: _Way) -> Step:
@@ -178,7 +182,7 @@ def _keep_stable(service: Service, way: _Way) -> Step:
     )
 
 
-def _stop(service: Service, name: str) -> tuple[Step, ...]:
+def _stop(service: Service, name: str, note: str) -> tuple[Step, ...]:
     stop = service.stop
     argv = getattr(stop, name) if stop else None
     if stop is None or not argv:
@@ -189,7 +193,7 @@ def _stop(service: Service, name: str) -> tuple[Step, ...]:
             StepKind(name),
             does=f"run {' '.join(argv)}",
             way_back=f"run {other}" if other else "nothing is configured that would take it back",
-            values={"current": service.current, "name": name, "argv": list(argv), "within_s": stop.within_s},
+            values={"current": service.current, "note": note, "argv": list(argv), "within_s": stop.within_s},
             deadline_s=float(stop.within_s),
         ),
     )

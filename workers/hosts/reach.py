@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import posixpath
+import time
 from typing import TYPE_CHECKING
 
 from rules.decisions import Reason
@@ -11,6 +12,8 @@ from workers.hosts.driver import HostDriver
 from workers.hosts.local import Local
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from collections.abc import Iterator
 
     from rules.instances import Instance
@@ -19,7 +22,7 @@ if TYPE_CHECKING:
     from workers.hosts.plan import Params
 
 
-def reach(instance: Instance, inventory: Inventory, rule_params: Params, rollback_id: str) -> HostDriver:
+def reach(instance: Instance, inventory: Inventory, rule_params: Params, rollback_id: str, *, clock: Callable[[], float] = time.time) -> HostDriver:
     """Return the driver of one instance. A host over SSH is connected to when it is first asked for something."""
     service = inventory.services.get(instance.service)
     if service is None or instance.inventory != inventory.name:
@@ -32,7 +35,8 @@ def reach(instance: Instance, inventory: Inventory, rule_params: Params, rollbac
         message = f"{service.name} has no host {instance.host!r} any more: put it back, or cancel the rollback"
         raise Permanent(Reason.HOST_UNKNOWN, message)
     _check_own_directory(service, host, inventory)
-    return HostDriver(_connect(host, inventory), instance, service.at(host), host, rule_params, rollback_id)
+    at_host, connection = service.at(host), _connect(host, inventory)
+    return HostDriver(connection, instance, at_host, host, rule_params, rollback_id, clock=clock)
 
 
 def _connect(host: Host, inventory: Inventory) -> Connection:

@@ -56,9 +56,9 @@ class Journal:
         """Whether the target may have been changed: some changing step was at least begun."""
         return any(e["kind"] == "intent" and e["step_kind"] in CHANGES for e in self._entries)
 
-    def last(self, kind: str) -> Mapping[str, Any] | None:
-        """Return the latest entry of a kind."""
-        return next((e for e in reversed(self._entries) if e["kind"] == kind), None)
+    def done_kind(self, phase: Phase, kind: StepKind) -> bool:
+        """Whether the step of a kind was seen done."""
+        return any(e["kind"] == "done" and e["phase"] == phase and e["step_kind"] == kind for e in self._entries)
 
     def _last(self, kind: str, phase: Phase, index: int) -> Mapping[str, Any] | None:
         found = (e for e in reversed(self._entries) if e["kind"] == kind)

@@ -12,8 +12,15 @@ import structlog
 
 from controller.ledger import Hold, LeaseLost, Ledger, LedgerUnavailable, Taken
 from controller.settings.numbers import Numbers
+from workers.stopping import Stopping as StopFlag
 
 log = structlog.get_logger(__name__)
+
+
+def boot_time() -> float:
+    """Return seconds by a clock that also counts the time this machine was suspended, where it has one."""
+    clock = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+    return time.clock_gettime(clock)
 
 
 class Stopping(Exception):
@@ -23,7 +30,7 @@ class Stopping(Exception):
 class Lease:
     """A lease that renews itself in a thread of its own, from its own connection.
 
-    `since` is our monotonic clock from before the lease was asked for: the term is counted from there, so a
+    `since` is our clock (`boot_time`) from before the lease was asked for: the term is counted from there, so a
     slow answer never makes us believe in a lease that Redis has already let lapse.
     """
 
@@ -34,8 +41,8 @@ class Lease:
         since: float,
         numbers: Numbers,
         keeper: Callable[[], Ledger],
-        stopping: threading.Event,
-        clock: Callable[[], float] = time.monotonic,
+        stopping: StopFlag,
+        clock: Callable[[], float] = boot_time,
     ) -> None:
         self.hold = Hold(taken.id, taken.lease, taken.token)
         self.fence = taken.fence

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from controller.ledger import Ledger, Rollback, Taken
 from controller.ledger.ids import effect_of
 from rules.decisions import Reason
-from rules.errors import Permanent, Transient
+from rules.errors import NotYet, Permanent
 from rules.observations import Observation
 from rules.plans import Plan
 from rules.releases import Choice, choose
@@ -15,6 +15,8 @@ from workers.driver import Driver
 from workers.runner.journal import Journal
 from workers.runner.lease import Lease
 from workers.terms import Terms
+
+_BOOK_TRIES = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,13 +87,18 @@ class Preparing:
             "plan": plan.to_json(),
         }
         self._lease.check()
-        answer = self._ledger.rollbacks.commit(
-            self._lease.hold,
-            effect=effect_of(rollback.instance, plan.arrival),
-            book=self._taken.book,
-            from_release=plan.from_release or "",
-            fields=fields,
-        )
+        book = self._taken.book
+        for _ in range(_BOOK_TRIES):
+            answer = self._ledger.rollbacks.commit(
+                self._lease.hold,
+                effect=effect_of(rollback.instance, plan.arrival),
+                book=book,
+                from_release=plan.from_release or "",
+                fields=fields,
+            )
+            if answer.verdict != "book":
+                break
+            book = answer.what  # another instance's commit; what the guards count is counted anew
         _raise_unless_ok(answer.verdict, answer.what)
 
 
@@ -107,6 +114,7 @@ def _raise_unless_ok(verdict: str, what: str) -> None:
                 f"rollback {what} has already taken this instance back from this arrival of the release",
             )
         case "book":
-            raise Transient(Reason.BACKOFF, "what the guards count changed meanwhile; they are asked again")
+            problem = "what the guards count keeps changing; they are asked again"
+            raise NotYet(Reason.BACKOFF, problem, retry_after_s=0.5)
         case _:
             raise Permanent(Reason.CANCELLED, f"the rollback is {what or 'gone'} meanwhile")

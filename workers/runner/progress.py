@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import structlog
 
-from controller.ledger import End, LeaseLost, Ledger, MovedOn, Rollback, State
+from controller.ledger import AskAgain, End, LeaseLost, Ledger, MovedOn, Rollback, State
 from rules.decisions import Reason
 from rules.errors import Transient
 from workers.runner.journal import Journal
@@ -52,7 +52,8 @@ class Progress:
     def park(self, reason: Reason, detail: str, pause_s: float, *, attempts: int | None = None) -> None:
         """Stop here, give the lease back, and be looked at again after a pause."""
         to = {State.PLANNED: State.WAITING, State.ACTING: State.PARKED}.get(self.state, self.state)
-        fields = {} if self.state is State.UNDOING else {"reason": str(reason), "detail": detail}
+        kept = self.state in (State.UNDOING, State.HELD)  # why it is where it is matters more than this pause
+        fields = {} if kept else {"reason": str(reason), "detail": detail}
         if attempts is not None:
             fields["attempts"] = str(attempts)
         come_from, ring = (self.state,), reason is Reason.SHUTDOWN
@@ -65,7 +66,7 @@ class Progress:
 
     def hold(self, reason: Reason, detail: str) -> None:
         """Stop where nobody can know; only a person moves it on."""
-        fields = {"reason": str(reason), "detail": detail}
+        fields = {} if self.state is State.HELD else {"reason": str(reason), "detail": detail}
         if self._journal.changed():
             fields["changed_at"] = str(self._changed_ms or self._now_ms())
         self._last(
@@ -76,11 +77,26 @@ class Progress:
         self._log.error("rollback.held", reason=reason, detail=detail)
 
     def end(
-        self, outcome: End, reason: Reason, detail: str, *, changed: bool, effects: tuple[str, ...] = ()
+        self,
+        outcome: End,
+        reason: Reason,
+        detail: str,
+        *,
+        changed: bool,
+        effects: tuple[str, ...] = (),
+        ask_again: AskAgain = "",
     ) -> None:
-        """End it. `effects` are arrivals that our own hand brought, which nobody shall act on."""
+        """End it.
+
+        `effects` are arrivals that our own hand brought, which no rule shall act on; `ask_again` names the
+        alerts that are put before the rules once more.
+        """
         fields = {"outcome": str(outcome), "reason": str(reason), "detail": detail}
-        self._last(lambda: self._rollbacks.end(self._lease.hold, fields, changed=changed, effects=effects))
+        self._last(
+            lambda: self._rollbacks.end(
+                self._lease.hold, fields, changed=changed, effects=effects, ask_again=ask_again
+            )
+        )
         self._log.info("rollback.ended", outcome=outcome, reason=reason, detail=detail)
 
     def _last(self, write: Callable[[], None]) -> None:

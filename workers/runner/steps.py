@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 
 from tenacity import (
@@ -86,7 +87,7 @@ class Steps:
 
     def _perform(self, step: Step, before: Seen) -> Seen:
         deadline_s = step.deadline_s or self._numbers.step_deadline_s
-        tries = 0
+        tries, begun = 0, time.monotonic()
 
         def attempt() -> Seen:
             nonlocal tries
@@ -94,7 +95,7 @@ class Steps:
             self._lease.check()
             if tries > 1 and self._settled(step, before):
                 return {"found": "done, though the answer was lost"}
-            return self._fenced(step, before, deadline_s)
+            return self._fenced(step, before, max(1.0, begun + deadline_s - time.monotonic()))
 
         return Retrying(
             retry=retry_if_exception_type(Transient) & retry_if_not_exception_type(NotYet),

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 import structlog
 
-from controller.ledger import Busy, End, Gone, LeaseLost, NewRollback, Rollback, State, Taken
+from controller.ledger import AskAgain, Busy, End, Gone, Hold, LeaseLost, Rollback, State, Taken
 from controller.ledger.ids import effect_of
 from rules.decisions import Reason
 from rules.errors import NotYet, Permanent, RollbackError, Transient
 from rules.instances import Instance
-from rules.plans import Plan
+from rules.plans import Plan, StepKind
 from workers.driver import Driver
 from workers.runner.backoff import pause_s
 from workers.runner.journal import Journal
@@ -28,6 +29,7 @@ log = structlog.get_logger(__name__)
 
 RULE_SPREADS_S = 120
 """How long a changed rule file may take to reach every machine."""
+_UNREADABLE = (ValueError, KeyError, TypeError)
 _LOOK_AT_ALERTS_S = 15
 _WORTH_THE_WAY_BACK = frozenset({Reason.NOT_HEALTHY, Reason.NOT_STEADY, Reason.COMMAND_FAILED})
 
@@ -42,7 +44,22 @@ def run_stretch(site: Site, ident: str, job: str) -> None:
     with Lease(
         taken, since=since, numbers=site.numbers, keeper=site.lease_ledger, stopping=site.stopping
     ) as lease:
-        _Stretch(site, taken, lease, since, job).run()
+        try:
+            stretch = _Stretch(site, taken, lease, since, job)
+        except _UNREADABLE as e:
+            _hold_unreadable(site, taken, e)
+        else:
+            stretch.run()
+
+
+def _hold_unreadable(site: Site, taken: Taken, error: Exception) -> None:
+    """Hold a record that cannot be read, so that it neither rings for ever nor blocks its instance unseen."""
+    detail = f"the record cannot be read ({error!r}): look at it with redis-cli, then cancel it or mend it"
+    log.error("rollback.unreadable", rollback=taken.id, detail=detail)
+    state = taken.record.get("state", "")
+    hold = Hold(taken.id, taken.lease, taken.token)
+    fields = {"reason": str(Reason.RECORD_UNREADABLE), "detail": detail}
+    site.ledger.rollbacks.hold_unreadable(hold, state, fields)
 
 
 class _Stretch:
@@ -74,6 +91,9 @@ class _Stretch:
             self._try_again(e)
         except Permanent as e:
             self._give_up(e)
+        except _UNREADABLE as e:  # a plan or a journal that another version wrote, or that is damaged
+            self._log.exception("rollback.unreadable")
+            self._progress.hold(Reason.RECORD_UNREADABLE, f"what is recorded of it cannot be carried out: {e!r}")
         finally:
             if self._driver is not None:
                 self._driver.close()
@@ -105,6 +125,7 @@ class _Stretch:
         oldest_ms = self._taken.now_ms - self._site.numbers.left_kept_s * 1000
         left = frozenset(release for release, at_ms in self._taken.left.items() if at_ms > oldest_ms)
         plan = preparing.commit(self._rollback, self._terms, left)
+        self._rollback = replace(self._rollback, attempts=0, committed_ms=self._now_ms())
         self._progress.is_committed()
         self._log.info("rollback.committed", from_release=plan.from_release, to_release=plan.to_release)
         return plan
@@ -125,8 +146,11 @@ class _Stretch:
     def _reach(self) -> Driver:
         if self._driver is None:
             instance = Instance.from_id(self._rollback.instance)
-            self._driver = self._site.reach(instance, self._rollback.id, self._terms)
+            self._driver = self._site.reach(instance, self._rollback.id, self._terms, self._now_s)
         return self._driver
+
+    def _now_s(self) -> float:
+        return self._now_ms() / 1000
 
     # -- acting
 
@@ -153,20 +177,23 @@ class _Stretch:
             if self._worth_the_way_back(e):
                 self._go_back(plan, e)
                 return
-            if isinstance(e, Permanent) and e.reason is not Reason.DEADLINE:
+            if self._is_last(e):
                 self._into_rotation_again(plan)
             raise
         changed_ms = self._now_ms()
-        self._progress.move(
-            State.VERIFYING,
-            {"changed_at": str(changed_ms), "reason": "", "detail": "", "attempts": "0"},
-            look_again_s=_LOOK_AT_ALERTS_S,
-        )
+        fields = {"changed_at": str(changed_ms), "reason": "", "detail": "", "attempts": "0"}
+        fields["our_arrival"] = self._arrival_of(plan)
+        self._progress.move(State.VERIFYING, fields, look_again_s=_LOOK_AT_ALERTS_S)
         self._log.info("rollback.changed", to_release=plan.to_release)
         again = self._ledger.leases.take(self._rollback.id, holder=self._job, kind="rollback")
         if isinstance(again, Taken):  # ours still; a resolve may have come while we acted
-            self._taken = again
+            self._taken, self._rollback = again, Rollback.of(again.record)
             self._verify(changed_ms)
+
+    def _arrival_of(self, plan: Plan) -> str:
+        """Return the arrival that our own hand brought; empty where something else is there already."""
+        seen = self._reach().observe()
+        return seen.arrival if seen.running == plan.to_release else ""
 
     def _into_rotation_again(self, plan: Plan) -> None:
         """Leave nothing drained behind; where that fails too, the journal says so and the hold stands."""
@@ -179,8 +206,13 @@ class _Stretch:
 
     def _worth_the_way_back(self, error: RollbackError) -> bool:
         """Whether what was changed is known to be bad for good, and not just not to be seen."""
-        known_bad = error.reason in _WORTH_THE_WAY_BACK and not isinstance(error, NotYet)
-        if not known_bad or not self._journal.changed():
+        if error.reason not in _WORTH_THE_WAY_BACK or not self._is_last(error):
+            return False
+        return self._journal.changed() and not self._journal.done_kind("plan", StepKind.HEALTH)
+
+    def _is_last(self, error: RollbackError) -> bool:
+        """Whether nothing more will be tried after this."""
+        if isinstance(error, NotYet):
             return False
         return isinstance(error, Permanent) or self._rollback.attempts + 1 >= self._terms.attempts
 
@@ -200,32 +232,48 @@ class _Stretch:
             look_again_s=self._site.numbers.lease_ttl_s,
         )
         self._log.warning("rollback.going_back", reason=why.reason, detail=str(why))
-        self._rollback = Rollback.of(
-            {**self._taken.record, "state": State.UNDOING, "reason": why.reason, "detail": str(why)}
+        self._rollback = replace(
+            self._rollback, reason=why.reason, detail=str(why), attempts=0, changed_ms=self._now_ms()
         )
         self._undo(way_back)
 
     def _undo(self, way_back: Plan) -> None:
         self._steps(self._deadline_ms(self._rollback.changed_ms)).carry_out(way_back, "way-back")
-        arrival = self._reach().observe().arrival  # our own hand brought it: it is no new arrival to act on
+        arrival = self._arrival_of(way_back)
         self._progress.end(
             End.FAILED,
             Reason(self._rollback.reason or Reason.NOT_HEALTHY),
             f"{self._rollback.detail} It was put back to {way_back.to_release}.",
             changed=True,
-            effects=(effect_of(self._rollback.instance, arrival),),
+            effects=self._effects(arrival),
+            ask_again="joins",
         )
+
+    def _effects(self, arrival: str) -> tuple[str, ...]:
+        """Return the effects of what our own hand brought: no arrival for a rule to act on."""
+        return (effect_of(self._rollback.instance, arrival),) if arrival else ()
 
     # -- after the change
 
     def _verify(self, changed_ms: int) -> None:
+        if self._rollback.joined_after and self._overtaken():
+            self._progress.end(
+                End.INCONCLUSIVE,
+                Reason.SUPERSEDED,
+                "another release arrived before this could be judged; its alerts are put before the rules again",
+                changed=True,
+                effects=self._effects(self._rollback.our_arrival),
+                ask_again="all",
+            )
+            return
         now = self._now_ms()
         terms = self._terms
         verdict = judge(
             self._taken.episodes, changed_ms=changed_ms, now_ms=now, cleared_within_s=terms.cleared_within_s
         )
         if verdict is not None:
-            self._progress.end(verdict.outcome, verdict.reason, verdict.detail, changed=True)
+            effects = self._effects(self._rollback.our_arrival)
+            self._progress.end(verdict.outcome, verdict.reason, verdict.detail, changed=True, effects=effects)
             return
         left_s = max(0.5, changed_ms / 1000 + terms.cleared_within_s - now / 1000)
         look_again_s = min(left_s, _LOOK_AT_ALERTS_S)
@@ -240,24 +288,15 @@ class _Stretch:
         self._progress.end(
             End.SUPERSEDED,
             Reason.SUPERSEDED,
-            "another release arrived while this rollback was held",
+            "another release arrived while this rollback was held; its alerts are put before the rules again",
             changed=rollback.changed_ms is not None,
+            ask_again="all",
         )
-        firing = tuple(e.fingerprint for e in self._taken.episodes if e.open)
-        if firing:
-            self._ledger.rollbacks.open(
-                NewRollback(
-                    instance=rollback.instance,
-                    service=rollback.service,
-                    host=rollback.host,
-                    episodes=firing,
-                    rule=rollback.rule,
-                    rule_digest=rollback.rule_digest,
-                    by=rollback.by,
-                    why=f"takes the place of {rollback.id}",
-                    spec=self._terms.write(),
-                )
-            )
+
+    def _overtaken(self) -> bool:
+        """Whether somebody else's arrival is there now, and no longer ours."""
+        seen = self._reach().observe()
+        return seen.arrival != self._rollback.our_arrival and seen.running != self._rollback.to_release
 
     def _arrival_gone(self) -> bool:
         """Whether somebody else brought another release; what our own hand brought does not count."""
@@ -280,11 +319,12 @@ class _Stretch:
         if self._progress.committed:
             self._progress.hold(Reason.UNKNOWN_STATE if self._journal.changed() else error.reason, detail)
         else:
-            self._progress.end(End.FAILED, error.reason, detail, changed=False)
+            self._progress.end(End.FAILED, error.reason, detail, changed=False, ask_again="joins")
 
     def _give_up(self, error: Permanent) -> None:
         if self._progress.committed:
             self._progress.hold(error.reason, str(error))
             return
         outcome = {Reason.RESOLVED: End.RESOLVED, Reason.CANCELLED: End.CANCELLED}.get(error.reason, End.REFUSED)
-        self._progress.end(outcome, error.reason, str(error), changed=False)
+        again: AskAgain = "joins" if outcome is End.REFUSED else ""
+        self._progress.end(outcome, error.reason, str(error), changed=False, ask_again=again)

@@ -13,13 +13,16 @@ for _, fingerprint in ipairs(episodes) do
 end
 if #episodes > 0 and open == 0 then return {'resolved', ''} end
 local made = redis.call('GET', effect)
-if made and made ~= id then return {'effect', made} end
-if (redis.call('HGET', BOOK, 'version') or '0') ~= ARGV[5] then return {'book', ''} end
+if made and made ~= id and redis.call('HGET', record, 'by') == '' then return {'effect', made} end   -- a person may
+
+if (redis.call('HGET', BOOK, 'version') or '0') ~= ARGV[5] then
+  return {'book', redis.call('HGET', BOOK, 'version')}
+end
 
 redis.call('SET', effect, id, 'PX', EFFECT_KEPT)
 redis.call('ZADD', P .. 'starts', ms(now), id)
 redis.call('ZREMRANGEBYSCORE', P .. 'starts', '-inf', ms(now - EFFECT_KEPT))
 if ARGV[6] ~= '' then redis.call('HSET', key('left', instance), ARGV[6], ms(now)) end
 set_fields(record, ARGV[7])
-redis.call('HSET', record, 'state', 'acting', 'effect', ARGV[4], 'from', ARGV[6], 'committed_at', ms(now))
+redis.call('HSET', record, 'state', 'acting', 'effect', ARGV[4], 'from', ARGV[6], 'attempts', '0', 'committed_at', ms(now))
 return {'ok', ms(redis.call('HINCRBY', BOOK, 'version', 1))}

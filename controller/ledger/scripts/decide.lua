@@ -16,7 +16,7 @@ for _, field in ipairs(redis.call('HKEYS', k)) do
   if string.sub(field, 1, 1) ~= '#' then left = left + 1 end
 end
 if left == 0 then
-  redis.call('DEL', k, key('lease', id))
+  redis.call('DEL', k, key('lease', id), key('fence', id))
   quiet(id)
 end
 return left

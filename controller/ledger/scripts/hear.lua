@@ -11,10 +11,10 @@ local writes, known, stragglers, closings, pairs_new = 0, 0, 0, 0, 0
 local function judge(first, heard, closed, starts)
   if not first then return 'new' end
   if closed == '' then
-    if starts <= heard + GAP then return 'same' end
+    if starts <= math.max(heard, first) + GAP then return 'same' end   -- its clock may be ahead of ours
     return 'new'                        -- the old episode ended unheard
   end
-  if starts >= tonumber(closed) then return 'new' end
+  if starts >= tonumber(closed) and starts > first then return 'new' end
   if now - tonumber(closed) <= STRAGGLER then return 'straggler' end
   return 'reopened'
 end

@@ -1,14 +1,13 @@
 -- One change of state. ARGV: id, states it may come from, state to go to, lease, token, fields,
--- look again in ms ('' = never), '1' to let the lease go, '1' if the target was changed, effects made besides.
+-- look again in ms ('' = never), '1' to let the lease go, '1' if the target was changed, effects made besides,
+-- what to ask again when it ends ('' | 'joins' | 'all') and the id of the notification that asks, our try's nonce.
 -- After commit nothing moves without the lease; a person moves only what nobody holds.
 -- Returns {'ok' | 'lost' | 'moved', state}.
 local id, to, lease, token = ARGV[1], ARGV[3], ARGV[4], ARGV[5]
 local record = key('rollback', id)
 local state = redis.call('HGET', record, 'state') or ''
-if token ~= '' and not holds(lease, token) then
-  if state == to and redis.call('HGET', record, 'moved_by') == token then return {'ok', state} end
-  return {'lost', state}
-end
+if state == to and redis.call('HGET', record, 'moved_by') == ARGV[13] then return {'ok', state} end   -- a lost reply
+if token ~= '' and not holds(lease, token) then return {'lost', state} end
 local allowed = false
 for _, from in ipairs(words(ARGV[2])) do allowed = allowed or from == state end
 if not allowed then return {'moved', state} end
@@ -17,14 +16,44 @@ if token == '' and state ~= 'planned' and state ~= 'waiting' and redis.call('EXI
 end
 
 set_fields(record, ARGV[6])
-redis.call('HSET', record, 'state', to, 'moved_by', token, 'moved_at', ms(now))
+redis.call('HSET', record, 'state', to, 'moved_by', ARGV[13], 'moved_at', ms(now))
 if ARGV[7] == '' then quiet(id) else wake(id, now + tonumber(ARGV[7])) end
 if ARGV[8] == '1' and token ~= '' then redis.call('DEL', key('lease', lease)) end
 for _, effect in ipairs(words(ARGV[10])) do
   redis.call('SET', key('effect', effect), id, 'PX', EFFECT_KEPT)
 end
 
+-- Put pairs whose alert still fires before the rules once more.
+local function ask_again(pairs_known)
+  local id_new, asked = ARGV[12], 0
+  for fingerprint, digest in pairs_known do
+    local episode = key('episode', fingerprint)
+    if digest ~= '' and redis.call('HGET', episode, 'closed') == '' then
+      redis.call('HSET', episode, 'rule:' .. digest, '')
+      redis.call('HSET', key('notification', id_new), fingerprint .. ' ' .. digest, '')
+      asked = asked + 1
+    end
+  end
+  if asked > 0 then
+    redis.call('HSET', key('notification', id_new), '#at', ms(now))
+    first_bell(id_new)
+    wake(id_new, now)
+  end
+end
+
 if to == 'ended' then
+  if ARGV[11] ~= '' then
+    ask_again(string.gmatch(redis.call('HGET', record, 'joins') or '', '(%S+)/(%S+)'))
+  end
+  if ARGV[11] == 'all' then
+    local digest = redis.call('HGET', record, 'rule_digest') or ''
+    local own = {}
+    local joined = ' ' .. (redis.call('HGET', record, 'joins') or '')
+    for _, fingerprint in ipairs(words(redis.call('HGET', record, 'episodes'))) do
+      if not string.find(joined, ' ' .. fingerprint .. '/', 1, true) then own[#own + 1] = fingerprint .. '/' .. digest end
+    end
+    ask_again(string.gmatch(table.concat(own, ' '), '(%S+)/(%S+)'))
+  end
   if redis.call('GET', key('claim', lease)) == id then redis.call('DEL', key('claim', lease)) end
   redis.call('SREM', UNFINISHED, id)
   redis.call('HSET', record, 'ended_at', ms(now))
@@ -34,7 +63,10 @@ if to == 'ended' then
   if effect and ARGV[9] ~= '1' then      -- nothing was changed: the reservation goes back
     if redis.call('GET', key('effect', effect)) == id then redis.call('DEL', key('effect', effect)) end
     redis.call('ZREM', P .. 'starts', id)
-    redis.call('HDEL', key('left', lease), redis.call('HGET', record, 'from') or '')
+    local from, mark = redis.call('HGET', record, 'from') or '', key('left', lease)
+    if redis.call('HGET', mark, from) == redis.call('HGET', record, 'committed_at') then
+      redis.call('HDEL', mark, from)
+    end
   end
   redis.call('HINCRBY', P .. 'totals', (redis.call('HGET', record, 'outcome') or '') .. ' '
     .. (redis.call('HGET', record, 'reason') or ''), 1)

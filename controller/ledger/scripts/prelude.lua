@@ -36,10 +36,13 @@ local function words(text)
   return list
 end
 
+-- At most so many are kept: what collects for weeks must not make every look at it slower.
 local function with_word(text, word)
-  for _, present in ipairs(words(text)) do
-    if present == word then return text end
+  local present = words(text)
+  for _, known in ipairs(present) do
+    if known == word then return text end
   end
+  if #present >= 500 then return text end
   if not text or text == '' then return word end
   return text .. ' ' .. word
 end

@@ -16,6 +16,7 @@ if not token then
   local fence = ms(math.max(last + 1, now))
   token = holder .. ':' .. fence
   redis.call('SET', key('fence', lease), fence)
+  if kind == 'notification' then redis.call('PEXPIRE', key('fence', lease), 86400000) end
   redis.call('SET', k, token, 'PX', LEASE_TTL)
 end
 wake(id, now + LEASE_TTL + 250)          -- the holder's death rings
