@@ -10,44 +10,14 @@ from pathlib import Path
 import orjson
 import pytest
 from testbed.redis import Redis
+from testbed.shop_rules import ALERT, Book, rule
 from testbed.worksite import WEB2, Shop
 
 from controller.ledger import End, Heard, HeardAlert, State
 from rules.inventory import Host
-from rules.matchers import parse_matchers
-from rules.rule import HostsTarget, Mode, Previous, Rule, Target, Verify, Version, When
-from rules.templates import Template
+from rules.rule import Mode, Rule, Version
 from workers.jobs import run
 from workers.site import Site
-
-ALERT = {"alertname": "HighErrorRate", "instance": "127.0.0.1:9102", "version": "v1.3.0"}
-CANARY = {"track": ("canary",)}
-
-
-class Book:
-    """A rule set of a few rules."""
-
-    def __init__(self, *rules: Rule) -> None:
-        self.rules = rules
-
-    def by_digest(self, digest: str) -> Rule | None:
-        """Find a rule."""
-        return next((rule for rule in self.rules if rule.digest == digest), None)
-
-
-def rule(name: str = "canary", *, mode: Mode = Mode.ACT, running: str | None = None, **target: object) -> Rule:
-    """Return a rule about the host that an alert names."""
-    where: dict[str, object] = {"only": CANARY, **target}
-    if running is not None:
-        where["running"] = Template(running)
-    return Rule(
-        name=name,
-        mode=mode,
-        when=When(parse_matchers('alertname="HighErrorRate"')),
-        target=Target(HostsTarget(Template("{{ $labels.instance }}")), **where),
-        to=(Previous(),),
-        verify=Verify(healthy_within_s=5, steady_s=0),
-    )
 
 
 @pytest.fixture

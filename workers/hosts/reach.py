@@ -12,9 +12,7 @@ from workers.hosts.driver import HostDriver
 from workers.hosts.local import Local
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from rules.instances import Instance
     from rules.inventory import Host, Inventory, Service
@@ -22,7 +20,14 @@ if TYPE_CHECKING:
     from workers.hosts.plan import Params
 
 
-def reach(instance: Instance, inventory: Inventory, rule_params: Params, rollback_id: str, *, clock: Callable[[], float] = time.time) -> HostDriver:
+def reach(
+    instance: Instance,
+    inventory: Inventory,
+    rule_params: Params,
+    rollback_id: str,
+    *,
+    clock: Callable[[], float] = time.time,
+) -> HostDriver:
     """Return the driver of one instance. A host over SSH is connected to when it is first asked for something."""
     service = inventory.services.get(instance.service)
     if service is None or instance.inventory != inventory.name:
