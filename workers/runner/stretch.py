@@ -9,19 +9,18 @@ from dataclasses import replace
 import structlog
 
 from controller.ledger import AskAgain, Busy, End, Gone, Hold, LeaseLost, Rollback, State, Taken
-from controller.ledger.ids import effect_of
 from rules.decisions import Reason
 from rules.errors import NotYet, Permanent, RollbackError, Transient
 from rules.instances import Instance
 from rules.plans import Plan, StepKind
 from workers.driver import Driver
+from workers.runner.aftermath import LOOK_AT_ALERTS_S, Aftermath, our_effects
 from workers.runner.backoff import pause_s
 from workers.runner.journal import Journal
 from workers.runner.lease import Lease, Stopping
 from workers.runner.preparing import Preparing
 from workers.runner.progress import Progress
 from workers.runner.steps import Steps
-from workers.runner.verifying import judge
 from workers.site import Site
 from workers.terms import Terms
 
@@ -30,7 +29,6 @@ log = structlog.get_logger(__name__)
 RULE_SPREADS_S = 120
 """How long a changed rule file may take to reach every machine."""
 _UNREADABLE = (ValueError, KeyError, TypeError)
-_LOOK_AT_ALERTS_S = 15
 _WORTH_THE_WAY_BACK = frozenset({Reason.NOT_HEALTHY, Reason.NOT_STEADY, Reason.COMMAND_FAILED})
 
 
@@ -109,9 +107,9 @@ class _Stretch:
             case State.UNDOING:
                 self._undo(Plan.from_json(self._rollback.way_back))
             case State.VERIFYING:
-                self._verify(self._rollback.changed_ms or self._taken.now_ms)
+                self._aftermath().verify(self._taken.episodes, self._terms.cleared_within_s)
             case State.HELD:
-                self._reconsider()
+                self._aftermath().reconsider()
             case State.ENDED:
                 return
 
@@ -183,12 +181,15 @@ class _Stretch:
         changed_ms = self._now_ms()
         fields = {"changed_at": str(changed_ms), "reason": "", "detail": "", "attempts": "0"}
         fields["our_arrival"] = self._arrival_of(plan)
-        self._progress.move(State.VERIFYING, fields, look_again_s=_LOOK_AT_ALERTS_S)
+        self._progress.move(State.VERIFYING, fields, look_again_s=LOOK_AT_ALERTS_S)
         self._log.info("rollback.changed", to_release=plan.to_release)
         again = self._ledger.leases.take(self._rollback.id, holder=self._job, kind="rollback")
         if isinstance(again, Taken):  # ours still; a resolve may have come while we acted
             self._taken, self._rollback = again, Rollback.of(again.record)
-            self._verify(changed_ms)
+            self._aftermath().verify(self._taken.episodes, self._terms.cleared_within_s)
+
+    def _aftermath(self) -> Aftermath:
+        return Aftermath(self._rollback, self._progress, self._now_ms, self._reach)
 
     def _arrival_of(self, plan: Plan) -> str:
         """Return the arrival that our own hand brought; empty where something else is there already."""
@@ -245,65 +246,9 @@ class _Stretch:
             Reason(self._rollback.reason or Reason.NOT_HEALTHY),
             f"{self._rollback.detail} It was put back to {way_back.to_release}.",
             changed=True,
-            effects=self._effects(arrival),
+            effects=our_effects(self._rollback.instance, arrival),
             ask_again="joins",
         )
-
-    def _effects(self, arrival: str) -> tuple[str, ...]:
-        """Return the effects of what our own hand brought: no arrival for a rule to act on."""
-        return (effect_of(self._rollback.instance, arrival),) if arrival else ()
-
-    # -- after the change
-
-    def _verify(self, changed_ms: int) -> None:
-        if self._rollback.joined_after and self._overtaken():
-            self._progress.end(
-                End.INCONCLUSIVE,
-                Reason.SUPERSEDED,
-                "another release arrived before this could be judged; its alerts are put before the rules again",
-                changed=True,
-                effects=self._effects(self._rollback.our_arrival),
-                ask_again="all",
-            )
-            return
-        now = self._now_ms()
-        terms = self._terms
-        verdict = judge(
-            self._taken.episodes, changed_ms=changed_ms, now_ms=now, cleared_within_s=terms.cleared_within_s
-        )
-        if verdict is not None:
-            effects = self._effects(self._rollback.our_arrival)
-            self._progress.end(verdict.outcome, verdict.reason, verdict.detail, changed=True, effects=effects)
-            return
-        left_s = max(0.5, changed_ms / 1000 + terms.cleared_within_s - now / 1000)
-        look_again_s = min(left_s, _LOOK_AT_ALERTS_S)
-        self._progress.move(State.VERIFYING, {}, look_again_s=look_again_s, release=True)
-
-    def _reconsider(self) -> None:
-        """Look at a held rollback that alerts joined: where its arrival is gone, a new one takes its place."""
-        rollback = self._rollback
-        if not self._arrival_gone():
-            self._progress.move(State.HELD, {}, look_again_s=None, release=True)
-            return
-        self._progress.end(
-            End.SUPERSEDED,
-            Reason.SUPERSEDED,
-            "another release arrived while this rollback was held; its alerts are put before the rules again",
-            changed=rollback.changed_ms is not None,
-            ask_again="all",
-        )
-
-    def _overtaken(self) -> bool:
-        """Whether somebody else's arrival is there now, and no longer ours."""
-        seen = self._reach().observe()
-        return seen.arrival != self._rollback.our_arrival and seen.running != self._rollback.to_release
-
-    def _arrival_gone(self) -> bool:
-        """Whether somebody else brought another release; what our own hand brought does not count."""
-        rollback, seen = self._rollback, self._reach().observe()
-        if not rollback.arrival or seen.arrival == rollback.arrival:
-            return False
-        return rollback.changed_ms is None or seen.running != rollback.to_release
 
     # -- what went otherwise
 
