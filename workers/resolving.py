@@ -45,7 +45,8 @@ def resolve(site: Site, ident: str, job: str) -> str | None:
         except LeaseLost:
             log.warning("notification.lease_lost", notification=ident)
             return resolving.first
-    site.ledger.leases.release(ident, taken.token, ident, look_again_ms=_LOOK_AGAIN_MS)
+    if resolving.left:
+        site.ledger.leases.release(ident, taken.token, ident, look_again_ms=_LOOK_AGAIN_MS)
     return resolving.first
 
 
@@ -56,6 +57,8 @@ class _Resolving:
     lease: Lease
     looks: Looks
     first: str | None = None
+    left: int = 1
+    """How many pairs are still to be decided; with the last one, the script has let the lease go."""
     _decided: list[Decided] = field(default_factory=list)
     _acted: dict[tuple[str, str], str] = field(default_factory=dict)
     """Which rule has (episode, instance): the first that may act, in the order of the file."""
@@ -87,10 +90,12 @@ class _Resolving:
     def _write(self) -> None:
         """Write decisions and take their pairs off the notification; raises `LeaseLost`."""
         self.lease.check()
-        hold = self.lease.hold
-        if self._decided and not self.site.ledger.decisions.record(hold.id, hold.token, self._decided):
+        if not self._decided:
+            return
+        left = self.site.ledger.decisions.record(self.lease.hold.id, self.lease.hold.token, self._decided)
+        if left is None:
             raise LeaseLost
-        self._decided = []
+        self._decided, self.left = [], left
 
     def decide(self, fingerprint: str, digest: str) -> Decided | None:
         """Decide one pair; None while its rule may still be on its way to this machine."""

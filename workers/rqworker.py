@@ -79,6 +79,12 @@ class DoorbellWorker(Worker):
         self.site.house.refresh()
         super().execute_job(job, queue)
 
+    def fork_work_horse(self, job: Job, queue: Queue) -> None:
+        """Fork; a SIGTERM that came while the child had no number yet is passed on."""
+        super().fork_work_horse(job, queue)
+        if self._stop_requested:
+            _signal(self.horse_pid, signal.SIGTERM)
+
     def request_stop(self, signum: int, frame: FrameType | None) -> None:
         """Ask the job's process to park as well; it ends at its next step boundary."""
         if self.horse_pid:
@@ -89,6 +95,8 @@ class DoorbellWorker(Worker):
         """In the job's process SIGTERM means: park."""
         super().setup_work_horse_signals()
         signal.signal(signal.SIGTERM, lambda *_: self.site.stopping.set())
+        if self._stop_requested:  # it came before this handler
+            self.site.stopping.set()
 
 
 def _signal(pid: int, number: signal.Signals) -> None:

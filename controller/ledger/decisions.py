@@ -41,10 +41,15 @@ class Decisions:
         self._client = connection
         self._scripts = scripts
 
-    def record(self, notification: str, token: str, decided: Sequence[Decided]) -> bool:
-        """Write decisions and take their pairs off the notification; False means the lease is lost."""
+    def record(self, notification: str, token: str, decided: Sequence[Decided]) -> int | None:
+        """Write decisions and take their pairs off the notification.
+
+        Returns how many pairs are left; with none the notification and its lease are gone. None means the
+        lease is lost.
+        """
         rows = orjson.dumps([d.row() for d in decided]).decode()
-        return int(self._scripts.run("decide", notification, token, rows)) >= 0
+        left = int(self._scripts.run("decide", notification, token, rows))
+        return None if left < 0 else left
 
     def list(self, limit: int = 100, *, fingerprint: str | None = None) -> tuple[DecisionSeen, ...]:
         """Read the newest decisions, newest first; the ledger keeps about the last 20,000."""
