@@ -32,8 +32,12 @@ def received(rows: Sequence[Row]) -> str:
     return _table(("alerts in a body", "fsync", *(f"{kind}: POSTs/s (alerts/s, p99)" for kind in KINDS)), lines)
 
 
+def _refused(one: Load) -> str:
+    return f", {one.refused} answered 503" if one.refused else ""
+
+
 def _rates(size: int, fsync: str, loads: Iterable[Load]) -> tuple[str, ...]:
-    shown = (f"{one.per_s:,.0f} ({one.per_s * size:,.0f}, {one.p99_ms:.0f} ms)" for one in loads)
+    shown = (f"{one.per_s:,.0f} ({one.per_s * size:,.0f}, {one.p99_ms:.0f} ms{_refused(one)})" for one in loads)
     return (f"{size:,}", fsync, *shown)
 
 
