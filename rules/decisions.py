@@ -66,7 +66,6 @@ class Reason(StrEnum):
     SHUTDOWN = "shutdown"
     BACKOFF = "backoff"
     DEADLINE = "deadline"
-    ATTEMPTS_EXHAUSTED = "attempts-exhausted"
     # The change and what came of it.
     STALE_FENCE = "stale-fence"
     CHANGED_MEANWHILE = "changed-meanwhile"
@@ -74,7 +73,6 @@ class Reason(StrEnum):
     NOT_STEADY = "not-steady"
     UNKNOWN_STATE = "unknown-state"
     RECORD_UNREADABLE = "record-unreadable"
-    WENT_BACK = "went-back"
     CLEARED = "cleared"
     STILL_FIRING = "still-firing"
     NOT_HEARD = "not-heard"

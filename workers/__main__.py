@@ -8,6 +8,7 @@ from pathlib import Path
 
 from controller.logs import configure
 from controller.settings.loading import SettingsError, load_settings
+from controller.settings.secrets import SecretUnreadable
 from rules.reading.fileerrors import RuleFileErrors
 from workers.supervisor import supervise
 
@@ -20,7 +21,7 @@ def main() -> int:
         settings = load_settings(parser.parse_args().config)
         configure(settings.log)
         return supervise(settings)
-    except (SettingsError, RuleFileErrors) as e:
+    except (SettingsError, SecretUnreadable, RuleFileErrors) as e:
         print(e, file=sys.stderr)  # noqa: T201 - there is no log yet
         return 2
 

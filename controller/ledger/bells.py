@@ -33,7 +33,3 @@ class Bells:
 
         self._scripts.transact(build)
         return len(due)
-
-    def forget(self, ident: str) -> None:
-        """Stop ringing for an id that nothing is known of."""
-        self._scripts.run("forget", ident)
