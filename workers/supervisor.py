@@ -47,9 +47,11 @@ class _Kept:
 def supervise(settings: Settings) -> int:
     """Run `settings.workers` workers and the reconciler until SIGTERM or SIGINT; returns the exit code.
 
-    A rule file or inventory with errors is refused here, before anything is started.
+    A rule file or inventory with errors, and a password that cannot be read, is refused here, before anything
+    is started.
     """
     house = House.load(settings)
+    settings.redis.password()
     stopping = Stopping()
     for number in _ASKED_TO_STOP:
         signal.signal(number, lambda *_: stopping.set())
