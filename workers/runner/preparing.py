@@ -111,7 +111,8 @@ def _raise_unless_ok(verdict: str, what: str) -> None:
         case "effect":
             raise Permanent(
                 Reason.EFFECT_ALREADY_MADE,
-                f"rollback {what} has already taken this instance back from this arrival of the release",
+                f"rollback {what} has acted on this arrival already, or brought it itself, and a rule acts once; "
+                "a person still can: rollbackctl rollback",
             )
         case "book":
             problem = "what the guards count keeps changing; they are asked again"

@@ -244,7 +244,7 @@ class _Stretch:
         self._progress.end(
             End.FAILED,
             Reason(self._rollback.reason or Reason.NOT_HEALTHY),
-            f"{self._rollback.detail} It was put back to {way_back.to_release}.",
+            f"{self._rollback.detail.rstrip('.')}. It was put back to {way_back.to_release}.",
             changed=True,
             effects=our_effects(self._rollback.instance, arrival),
             ask_again="joins",
@@ -260,7 +260,7 @@ class _Stretch:
         self._progress.park(error.reason, str(error), pause_s(self._terms, attempts), attempts=attempts)
 
     def _exhausted(self, error: Transient, attempts: int) -> None:
-        detail = f"{error} Tried {attempts} times."
+        detail = f"{str(error).rstrip('.')}. Tried {attempts} times."
         if self._progress.committed:
             self._progress.hold(Reason.UNKNOWN_STATE if self._journal.changed() else error.reason, detail)
         else:
