@@ -10,6 +10,7 @@ from functools import partial
 import structlog
 
 from controller.ledger import Ledger, LedgerUnavailable, connect, queue_client
+from controller.ledger.connection import translated
 from controller.settings.house import House
 from controller.settings.settings import Settings
 from rules.instances import Instance
@@ -46,7 +47,11 @@ def run_worker(settings: Settings, house: House) -> None:
     _complain(site.ledger)
     gc.collect()
     gc.freeze()  # the collector would touch, and so copy, every page that the children share with us
-    work(site, queue_client(settings.redis, settings.numbers))
+    try:
+        with translated():
+            work(site, queue_client(settings.redis, settings.numbers))
+    except LedgerUnavailable as e:  # the supervisor starts us again
+        log.warning("redis.unavailable", error=str(e))
 
 
 def run_reconciler(settings: Settings, house: House) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -16,12 +17,25 @@ from controller.cli.times import ago, now
 @click.option("--limit", type=click.IntRange(1, 500), default=20, show_default=True, help="How many.")
 @click.option("--service", help="Only this service.")
 @click.option("--state", help="Only these states, like `held` or `planned,waiting`.")
+@click.option(
+    "--decisions", is_flag=True, help="What was decided about each alert instead, also by rules that only observe."
+)
 @json_option
 @api_options
 def command(
-    *, limit: int, service: str | None, state: str | None, as_json: bool, config: Path | None, url: str | None
+    *,
+    limit: int,
+    service: str | None,
+    state: str | None,
+    decisions: bool,
+    as_json: bool,
+    config: Path | None,
+    url: str | None,
 ) -> None:
-    """List rollbacks, the newest first."""
+    """List rollbacks, or what was decided about each alert, the newest first."""
+    if decisions:
+        _print_decisions(api(config, url).get("decisions", limit=limit), as_json=as_json)
+        return
     answer = api(config, url).get("rollbacks", limit=limit, service=service, state=state)
     if as_json:
         print_json(answer)
@@ -29,7 +43,24 @@ def command(
         print_rollbacks(answer["rollbacks"])
         say("`rollbackctl show ID` tells the whole story of one.", style="bright_black")
     else:
-        say("No rollbacks yet. `rollbackctl rules explain` says what the rules would do for an alert.")
+        say("No rollbacks. `rollbackctl history --decisions` says what was decided about each alert.")
+
+
+def _print_decisions(answer: dict[str, Any], *, as_json: bool) -> None:
+    if as_json:
+        print_json(answer)
+        return
+    if not answer["decisions"]:
+        say("No decisions yet: no alert has met a rule. `rollbackctl rules explain` tries one.")
+        return
+    moment = now()
+    print_table(
+        ("HEARD", "ALERT", "RULE", "DECIDED", "WHY"),
+        (
+            (ago(str(d["at"]), moment), d["fingerprint"], d["rule"], d["outcome"], f"{d['reason']}: {d['detail']}")
+            for d in answer["decisions"]
+        ),
+    )
 
 
 def print_rollbacks(rollbacks: list[dict[str, object]]) -> None:
