@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
+from contextlib import closing
 
 import structlog
 
@@ -53,11 +54,8 @@ class Looks:
         if not self._time_left():
             return terms.expects
         try:
-            driver = self._site.reach(instance, "", terms, time.time)
-            try:
+            with closing(self._site.reach(instance, "", terms, time.time)) as driver:
                 return driver.observe().running
-            finally:
-                driver.close()
         except RollbackError as e:
             log.warning("instance.not_seen", instance=instance.id, reason=e.reason, detail=str(e))
             return terms.expects
@@ -66,11 +64,8 @@ class Looks:
         if not look or not self._time_left():
             return None, f"{instance.label} (not looked at)"
         try:
-            driver = self._site.reach(instance, "", terms, time.time)
-            try:
+            with closing(self._site.reach(instance, "", terms, time.time)) as driver:
                 plan = prepare(driver, terms, frozenset()).plan
-            finally:
-                driver.close()
         except RollbackError as e:
             return None, f"{instance.label} (but: {e})"
         return plan.to_release, f"{instance.label} from {plan.from_release} to {plan.to_release}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
+from contextlib import closing
 from dataclasses import asdict
 from typing import Any
 
@@ -35,12 +36,9 @@ def _plans(site: Site, instances: Iterable[str], terms: Terms) -> Iterable[dict[
 
 
 def _plan(site: Site, instance: Instance, terms: Terms) -> dict[str, Any]:
-    driver = site.reach(instance, "", terms, time.time)
-    try:
+    with closing(site.reach(instance, "", terms, time.time)) as driver:
         prepared = prepare(driver, terms, frozenset())
         driver.preflight(prepared.plan)
-    finally:
-        driver.close()
     candidates = [asdict(candidate) for candidate in prepared.choice.candidates]
     return {
         "instance": instance.id,
