@@ -44,7 +44,7 @@ def _reach(house: House, instance: Instance, rollback: str, terms: Terms, clock:
 def run_worker(settings: Settings, house: House) -> None:
     """Serve the queue until asked to stop, or until RQ's worker quits and wants to be started again."""
     site = build_site(settings, house)
-    _complain(site.ledger)
+    _greet(site.ledger)
     gc.collect()
     gc.freeze()  # the collector would touch, and so copy, every page that the children share with us
     try:
@@ -63,8 +63,10 @@ def run_reconciler(settings: Settings, house: House) -> None:
     reconcile(connect(settings.redis, settings.numbers, "worker"), settings.numbers, stopping)
 
 
-def _complain(ledger: Ledger) -> None:
+def _greet(ledger: Ledger) -> None:
+    """Teach Redis our scripts and say what is wrong with it; one that is away is no reason not to start."""
     try:
+        ledger.teach()
         for complaint in ledger.health.complaints():
             log.warning("redis.complaint", complaint=complaint)
     except LedgerUnavailable as e:

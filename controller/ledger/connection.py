@@ -137,7 +137,7 @@ class Scripts:
         """
         with translated():
             try:
-                self._teach_once()
+                self.teach()
                 return self._once(build)
             except NoScriptError:
                 self._teach()
@@ -149,12 +149,12 @@ class Scripts:
             build(pipe)
             return list(pipe.execute())
 
-    def _teach_once(self) -> None:
+    def teach(self) -> None:
+        """Load every script, unless this process or the one it was forked from has; may raise Redis' errors."""
         if not self._taught:
             self._teach()
 
     def _teach(self) -> None:
-        """Load every script; what a parent has taught its forked children need not teach again."""
         with self._client.pipeline(transaction=False) as pipe:
             for text in self._texts.values():
                 pipe.script_load(text)

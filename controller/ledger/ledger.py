@@ -56,6 +56,11 @@ class Ledger:
             ended={(outcome, reason): n for (outcome, reason), n in ended.items()},
         )
 
+    def teach(self) -> None:
+        """Teach Redis the scripts; done before a fork, no child spends a round trip on it."""
+        with translated():
+            self._scripts.teach()
+
     def close(self) -> None:
         """Close the connections of this process."""
         self._client.close()
