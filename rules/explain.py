@@ -10,8 +10,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from rules.decisions import Decision, Outcome, Reason
-from rules.instances import Instance
-from rules.releases import choose
+from rules.instances import read_instance
+from rules.releases import NOTHING_TO_GO_BACK_TO, choose
 from rules.rule import Mode
 from rules.targets import find_instances, keep_running
 
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from rules.services import Inventory
 
     Facts = Mapping[str, Observation]
+
+
+_HAS_ITS_RULE = NOTHING_TO_GO_BACK_TO | {Reason.ALLOWED}
 
 
 def explain(
@@ -90,10 +93,10 @@ def _would(
     instances, refusal = find_instances(rule, alert, inventory)
     if refusal is not None:
         return refusal
-    ids = tuple(instance.id for instance in instances)
+    ids = tuple(located.instance.id for located in instances)
     if facts is None:
         return _outcome(rule, dict.fromkeys(ids), [])
-    known = {i: facts[i].running for i in ids if i in facts}
+    known = {i: facts[i].names for i in ids if i in facts}
     kept, refusal = keep_running(rule, alert, known)
     if refusal is not None and len(known) == len(ids):
         return refusal
@@ -103,6 +106,7 @@ def _would(
 def _choose(rule: Rule, ids: Sequence[str], facts: Facts, left: Mapping[str, frozenset[str]]) -> Decision:
     goes_to: dict[str, str | None] = {}
     notes: list[str] = []
+    reason = Reason.NO_CANDIDATE
     for instance in ids:
         goes_to[instance] = None
         if instance not in facts:
@@ -112,9 +116,10 @@ def _choose(rule: Rule, ids: Sequence[str], facts: Facts, left: Mapping[str, fro
         goes_to[instance] = choice.chosen
         if choice.chosen is None:
             dropped = "; ".join(candidate.detail for candidate in choice.candidates)
+            reason = choice.reason
             notes.append(f"{_label(instance)} has no release to go back to ({dropped or 'none is there'})")
     if rule.mode is Mode.ACT and all(i in facts and goes_to[i] is None for i in ids):
-        return Decision(Outcome.HOLD, Reason.NO_CANDIDATE, "; ".join(notes), goes_to)
+        return Decision(Outcome.HOLD, reason, "; ".join(notes), goes_to)
     return _outcome(rule, goes_to, notes)
 
 
@@ -129,7 +134,7 @@ def _outcome(rule: Rule, goes_to: Mapping[str, str | None], notes: Sequence[str]
 
 def _acted_on(decision: Decision) -> Iterable[str]:
     """Return the instances that now have their rule: those it rolls back, or holds for want of a release."""
-    return decision.instances if decision.reason in (Reason.ALLOWED, Reason.NO_CANDIDATE) else ()
+    return decision.instances if decision.reason in _HAS_ITS_RULE else ()
 
 
 def _without(taken: Mapping[str, str], decision: Decision) -> Decision:
@@ -161,7 +166,7 @@ def _failed(matcher: Matcher, labels: Mapping[str, str]) -> str:
 
 
 def _label(instance: str) -> str:
-    return Instance.from_id(instance).label
+    return read_instance(instance).label
 
 
 def _written(decision: Decision) -> dict[str, Any]:

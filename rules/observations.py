@@ -4,6 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from rules.decisions import Reason
+
+Drop: TypeAlias = tuple[Reason, str]
+"""Why something is not chosen, and what a person can do about it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -11,6 +17,8 @@ class ReleaseSeen:
     """One release that is present on the target.
 
     `order` sorts releases from oldest to newest; only comparisons within one observation mean anything.
+    `aliases` are the other words that name it: a version, an image's tag or digest, a revision's number.
+    `unfit` is the driver's own reason why it cannot be gone back to; `note` what a person should know of it.
     """
 
     name: str
@@ -18,6 +26,25 @@ class ReleaseSeen:
     complete: bool = True
     executable: bool = True
     allowed: bool = True
+    aliases: tuple[str, ...] = ()
+    unfit: Drop | None = None
+    note: str = ""
+
+    def is_called(self, word: str) -> bool:
+        """Whether `word` names this release."""
+        return word == self.name or word in self.aliases
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What the target can be brought to besides its own releases, for one entry of `to`.
+
+    `release` names what it would run then; None where it cannot be done, and then `refused` says why.
+    """
+
+    release: str | None = None
+    refused: Drop | None = None
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +54,8 @@ class Observation:
     `running` is the name of the release the instance is switched to, None where the target has none.
     `arrival` pins the arrival of that release (hosts: link target, inode and mtime; never a creation time).
     `fence` is the highest fence the target has seen. `details` are the driver's own facts, JSON-able,
-    kept as evidence and shown to people; the core never reads them.
+    kept as evidence and shown to people; the core never reads them. `offers` are keyed by `to_word` of their
+    entry, and `no_history` says why nothing stands before the running release where that is known.
     """
 
     running: str | None
@@ -36,3 +64,17 @@ class Observation:
     releases: tuple[ReleaseSeen, ...] = ()
     last_stable: str | None = None
     details: Mapping[str, object] = field(default_factory=dict)
+    offers: Mapping[str, Offer] = field(default_factory=dict)
+    no_history: Drop | None = None
+
+    def runs(self, word: str) -> bool:
+        """Whether the running release is called `word`."""
+        return word in self.names
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Every word that names the running release, its name first; none where nothing runs."""
+        if self.running is None:
+            return ()
+        release = next((release for release in self.releases if release.name == self.running), None)
+        return self.running, *(release.aliases if release else ())

@@ -18,6 +18,11 @@ class StepKind(StrEnum):
     HEALTH = "health"
     UNDRAIN = "undrain"
     KEEP_STABLE = "keep-stable"
+    PATCH = "patch"
+    STRIP = "strip-managed-fields"
+    ANNOUNCE = "announce"
+    DELETE_PODS = "delete-pods"
+    ROLLOUT = "rollout"
 
 
 class StepState(StrEnum):

@@ -7,12 +7,12 @@ import json
 from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from rules.durations import write_duration
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from rules.matchers import Matcher
     from rules.templates import Template
@@ -41,6 +41,43 @@ class When:
         return not self.any_of or any(all(m.matches(labels) for m in matchers) for matchers in self.any_of)
 
 
+class Restore(StrEnum):
+    """What of a release is brought back."""
+
+    AUTO = "auto"
+    """The whole pod template; for `same-as` the images alone."""
+    TEMPLATE = "template"
+    IMAGES = "images"
+
+
+class Pin(StrEnum):
+    """Whether images are named by their digest where their tag may have moved."""
+
+    AUTO = "auto"
+    NEVER = "never"
+
+
+class Gitops(StrEnum):
+    """What is done about a workload that something else keeps as it wants it."""
+
+    REFUSE = "refuse"
+    FORCE = "force"
+
+
+class Pods(StrEnum):
+    """Which pods an alert may be about: only those of the newest revision, or any."""
+
+    UPDATED = "updated"
+    ANY = "any"
+
+
+class WhenPaused(StrEnum):
+    """What is done about a Deployment whose rollout is paused."""
+
+    HOLD = "hold"
+    RESUME = "resume"
+
+
 @dataclass(frozen=True, slots=True)
 class HostsTarget:
     """Services on hosts. Without `instance` every host of the service is meant."""
@@ -48,18 +85,40 @@ class HostsTarget:
     instance: Template | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
-    """Which instances a rule is about, once an alert is.
+EVERY = "*"
+"""As a namespace: every one of the cluster. Written on purpose only."""
 
-    `only` and `except_` map a label of the inventory to the values that are wanted, or not wanted.
+
+@dataclass(frozen=True, slots=True)
+class KubernetesTarget:
+    """Workloads of a cluster: what the alert's labels name, or what `selector` selects.
+
+    Without `namespace` the alert's own is meant. A `selector` holds labels of the pod template; an empty one
+    selects every workload.
     """
 
-    hosts: HostsTarget
+    cluster: Template | None = None
+    namespace: Template | None = None
+    workload: Template | None = None
+    selector: Mapping[str, str] | None = None
+    pods: Pods = Pods.UPDATED
+    when_paused: WhenPaused = WhenPaused.HOLD
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Which instances a rule is about, once an alert is: of `hosts` or of `kubernetes`, never both.
+
+    `only` and `except_` map a label, of the inventory or of the pod template, to the values that are wanted, or
+    not wanted.
+    """
+
+    hosts: HostsTarget | None = None
     service: Template | None = None
     only: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: NO_LABELS)
     except_: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: NO_LABELS)
     running: Template | None = None
+    kubernetes: KubernetesTarget | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +131,64 @@ class Version:
     """One release, by its name."""
 
     version: str
+
+
+@dataclass(frozen=True, slots=True)
+class SameAs:
+    """The images that another workload of the service runs: the one whose pod template carries these labels."""
+
+    labels: Mapping[str, tuple[str, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class ScaleToZero:
+    """No pods at all, until a person scales it up again."""
+
+
+To: TypeAlias = Previous | Version | SameAs | ScaleToZero
+
+
+def to_word(entry: To) -> str:
+    """Return the word by which people and `Observation.offers` know an entry of `to`."""
+    match entry:
+        case Version():
+            return entry.version
+        case SameAs():
+            return "same-as " + " ".join(f"{label}={'|'.join(values)}" for label, values in entry.labels.items())
+        case ScaleToZero():
+            return "scale-to-zero"
+        case _:
+            return "previous"
+
+
+def write_to(entry: To) -> str | dict[str, Any]:
+    """Return an entry of `to` as a rule file and a record write it."""
+    match entry:
+        case Version():
+            return {"version": entry.version}
+        case SameAs():
+            return {"same-as": {label: list(values) for label, values in entry.labels.items()}}
+        case _:
+            return to_word(entry)
+
+
+def read_to(written: str | Mapping[str, Any]) -> To:
+    """Read back what `write_to` wrote; raises ValueError for anything else."""
+    match written:
+        case "previous":
+            return Previous()
+        case "scale-to-zero":
+            return ScaleToZero()
+        case {"version": str(version)}:
+            return Version(version)
+        case {"same-as": dict(labels)}:
+            return SameAs({label: _values(values) for label, values in labels.items()})
+        case _:
+            raise ValueError(f"{written!r} is no entry of `to`")
+
+
+def _values(values: str | Sequence[str]) -> tuple[str, ...]:
+    return (values,) if isinstance(values, str) else tuple(values)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,9 +217,12 @@ class Rule:
     name: str
     when: When
     target: Target
-    to: tuple[Previous | Version, ...]
+    to: tuple[To, ...]
     description: str = ""
     mode: Mode = Mode.OBSERVE
+    restore: Restore = Restore.AUTO
+    pin: Pin = Pin.AUTO
+    gitops: Gitops = Gitops.REFUSE
     evidence_logs_s: float = 1800.0
     verify: Verify = Verify()
     retry: Retry = Retry()
@@ -120,7 +240,8 @@ class Rule:
             "mode": self.mode.value,
             "when": _when(self.when),
             "target": _target(self.target),
-            "to": [_to(entry) for entry in self.to],
+            "to": [write_to(entry) for entry in self.to],
+            **self._of_kubernetes(),
             "before": {"evidence": {"logs": write_duration(self.evidence_logs_s)}},
             "verify": {
                 "healthy-within": write_duration(self.verify.healthy_within_s),
@@ -135,6 +256,13 @@ class Rule:
             },
         }
 
+    def _of_kubernetes(self) -> dict[str, Any]:
+        """Return what means nothing to hosts; a rule about them is written without it."""
+        if self.target.kubernetes is None:
+            return {}
+        restore = {} if self.restore is Restore.AUTO else {"restore": self.restore.value}
+        return {**restore, "pin": self.pin.value, "guards": {"gitops": self.gitops.value}}
+
 
 def _when(when: When) -> dict[str, Any]:
     written: dict[str, Any] = {}
@@ -146,8 +274,12 @@ def _when(when: When) -> dict[str, Any]:
 
 
 def _target(target: Target) -> dict[str, Any]:
-    instance = target.hosts.instance
-    written: dict[str, Any] = {"hosts": {} if instance is None else {"instance": instance.text}}
+    written: dict[str, Any] = {}
+    if target.hosts is not None:
+        instance = target.hosts.instance
+        written["hosts"] = {} if instance is None else {"instance": instance.text}
+    if target.kubernetes is not None:
+        written["kubernetes"] = _kubernetes(target.kubernetes)
     if target.service is not None:
         written["service"] = target.service.text
     if target.only:
@@ -159,8 +291,12 @@ def _target(target: Target) -> dict[str, Any]:
     return written
 
 
-def _to(entry: Previous | Version) -> str | dict[str, str]:
-    return "previous" if isinstance(entry, Previous) else {"version": entry.version}
+def _kubernetes(target: KubernetesTarget) -> dict[str, Any]:
+    texts = {"cluster": target.cluster, "namespace": target.namespace, "workload": target.workload}
+    written: dict[str, Any] = {name: template.text for name, template in texts.items() if template is not None}
+    if target.selector is not None:
+        written["selector"] = dict(target.selector) or EVERY
+    return {**written, "pods": target.pods.value, "when-paused": target.when_paused.value}
 
 
 def _digest(rule: Rule) -> str:

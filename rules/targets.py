@@ -3,22 +3,37 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from difflib import get_close_matches
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, TypeAlias
 
 from rules.decisions import Decision, Outcome, Reason
-from rules.instances import Instance
+from rules.instances import HostInstance, Instance, read_instance
 from rules.templates import LabelMissing
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
     from rules.alerts import Alert
     from rules.rule import Rule
     from rules.services import Host, Inventory, Service
 
-Found: TypeAlias = tuple[tuple[Instance, ...], Decision | None]
+
+@dataclass(frozen=True, slots=True)
+class Located:
+    """An instance that an alert led to, and the service it belongs to."""
+
+    instance: Instance
+    service: str
+
+    @property
+    def host(self) -> str:
+        """The host's name; empty for a workload of a cluster."""
+        return self.instance.host if isinstance(self.instance, HostInstance) else ""
+
+
+Found: TypeAlias = tuple[tuple[Located, ...], Decision | None]
 """Instances, or none and the decision that says why."""
 
 Place: TypeAlias = tuple["Service", "Host"]
@@ -50,29 +65,35 @@ def find_instances(rule: Rule, alert: Alert, inventory: Inventory) -> Found:
     selected = [(service, host) for service, host in places if _selected(rule, host)]
     if not selected:
         return (), Decision(Outcome.NO_MATCH, Reason.NOT_SELECTED, _not_selected(rule, places))
-    return tuple(Instance(inventory.name, service.name, host.name) for service, host in selected), None
+    found = tuple(HostInstance(inventory.name, service.name, host.name) for service, host in selected)
+    return tuple(Located(instance, instance.service) for instance in found), None
 
 
 def keep_running(
-    rule: Rule, alert: Alert, running: Mapping[str, str | None]
+    rule: Rule, alert: Alert, running: Mapping[str, Collection[str]]
 ) -> tuple[tuple[str, ...], Decision | None]:
-    """Keep the instances (by id) that run the release the rule's `running` names; all of them without one."""
+    """Keep the instances (by id) that run the release the rule's `running` names; all of them without one.
+
+    `running` holds every word that names what an instance runs: its release's name first, then the others.
+    """
     if rule.target.running is None:
         return tuple(running), None
     try:
         wanted = rule.target.running.expand(alert.labels, alert.annotations)
     except LabelMissing as missing:
         return (), Decision(Outcome.REFUSE, Reason.LABEL_MISSING, str(missing))
-    kept = tuple(instance for instance, release in running.items() if release == wanted)
+    kept = tuple(instance for instance, release in running.items() if wanted in release)
     if kept or not running:
         return kept, None
-    seen = ", ".join(f"{Instance.from_id(i).label}: {release or 'no release'}" for i, release in running.items())
+    seen = ", ".join(
+        f"{read_instance(i).label}: {next(iter(names), 'no release')}" for i, names in running.items()
+    )
     detail = f"the alert names release {wanted}, which runs on none of its instances ({seen})"
     return (), Decision(Outcome.NO_MATCH, Reason.NOT_RUNNING, detail)
 
 
 def _places(rule: Rule, alert: Alert, inventory: Inventory) -> list[Place]:
-    template = rule.target.hosts.instance
+    template = rule.target.hosts.instance if rule.target.hosts else None
     if template is None:
         service = _service(rule, alert, inventory)
         return [(service, host) for host in service.hosts]

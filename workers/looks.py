@@ -29,13 +29,13 @@ class Looks:
         self._check = check
         self._until = time.monotonic() + _BUDGET_S
 
-    def running(self, instances: Iterable[Instance], terms: Terms) -> dict[str, str | None]:
-        """Say which release each instance (by id) runs.
+    def running(self, instances: Iterable[Instance], terms: Terms) -> dict[str, tuple[str, ...]]:
+        """Say which release each instance (by id) runs: every word that names it, its name first.
 
         One that cannot be seen now counts as running what the alert names: its own rollback looks again, with
         retries, and refuses if it does not.
         """
-        return {instance.id: self._release_of(instance, terms) for instance in instances}
+        return {instance.id: self._names(instance, terms) for instance in instances}
 
     def would(self, instances: Iterable[Instance], terms: Terms) -> tuple[dict[str, str | None], str]:
         """Say to which release each instance would go back, and all of it in words."""
@@ -50,15 +50,16 @@ class Looks:
         self._check()
         return time.monotonic() < self._until
 
-    def _release_of(self, instance: Instance, terms: Terms) -> str | None:
+    def _names(self, instance: Instance, terms: Terms) -> tuple[str, ...]:
+        expected = (terms.expects,) if terms.expects else ()
         if not self._time_left():
-            return terms.expects
+            return expected
         try:
             with closing(self._site.reach(instance, "", terms, time.time)) as driver:
-                return driver.observe().running
+                return driver.observe().names
         except RollbackError as e:
             log.warning("instance.not_seen", instance=instance.id, reason=e.reason, detail=str(e))
-            return terms.expects
+            return expected
 
     def _would(self, instance: Instance, terms: Terms, *, look: bool) -> tuple[str | None, str]:
         if not look or not self._time_left():

@@ -10,7 +10,7 @@ from typing import Any
 
 from rules.decisions import Reason
 from rules.errors import RollbackError
-from rules.instances import Instance
+from rules.instances import Instance, read_instance
 from workers.runner.preparing import prepare
 from workers.site import Site
 from workers.terms import Terms
@@ -28,7 +28,7 @@ def answer(site: Site, ident: str) -> None:
 def _plans(site: Site, instances: Iterable[str], terms: Terms) -> Iterable[dict[str, Any]]:
     for ident in instances:
         try:
-            yield _plan(site, Instance.from_id(ident), terms)
+            yield _plan(site, read_instance(ident), terms)
         except ValueError as e:
             yield _refused(ident, Reason.HOST_UNKNOWN, str(e))
         except RollbackError as e:
@@ -43,6 +43,7 @@ def _plan(site: Site, instance: Instance, terms: Terms) -> dict[str, Any]:
     return {
         "instance": instance.id,
         "running": prepared.observation.running,
+        "running_names": list(prepared.observation.names),
         "plan": asdict(prepared.plan),
         "candidates": candidates,
     }

@@ -13,8 +13,11 @@ from controller.ledger import Ledger, LedgerUnavailable, connect, queue_client
 from controller.ledger.connection import translated
 from controller.settings.house import House
 from controller.settings.settings import Settings
-from rules.instances import Instance
+from rules.decisions import Reason
+from rules.errors import Permanent
+from rules.instances import Instance, WorkloadInstance
 from workers.driver import Driver
+from workers.finding import Finding, NoClusters
 from workers.hosts import Params, reach
 from workers.reconciler import reconcile
 from workers.rqworker import work
@@ -33,10 +36,15 @@ def build_site(settings: Settings, house: House) -> Site:
         ledger=connect(settings.redis, settings.numbers, "worker"),
         lease_ledger=lambda: connect(settings.redis, settings.numbers, "lease"),
         reach=partial(_reach, house),
+        find=lambda: Finding(house.inventory, NoClusters()),
     )
 
 
 def _reach(house: House, instance: Instance, rollback: str, terms: Terms, clock: Callable[[], float]) -> Driver:
+    if isinstance(instance, WorkloadInstance):
+        raise Permanent(
+            Reason.CLUSTER_UNKNOWN, f"no cluster is called {instance.cluster}; name it under `clusters:`"
+        )
     params = Params(terms.evidence_logs_s, terms.healthy_within_s, terms.steady_s)
     return reach(instance, house.inventory, params, rollback, clock=clock)
 

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
+from contextlib import closing
 from dataclasses import dataclass, field
 
 import structlog
 
 from controller.ledger import Busy, Episode, Gone, LeaseLost, NewRollback, Opened, Taken
 from controller.ledger.decisions import Decided
+from rules.alerts import Alert
 from rules.decisions import Decision, Outcome, Reason
-from rules.instances import Instance
+from rules.errors import Transient
 from rules.rule import Mode, Rule
-from rules.targets import find_instances, keep_running
+from rules.targets import Located, keep_running
 from rules.templates import LabelMissing
+from workers.finding import Finder
 from workers.looks import Looks
 from workers.runner.lease import Lease, Stopping
 from workers.runner.stretch import RULE_SPREADS_S
@@ -24,6 +27,8 @@ from workers.terms import Terms
 log = structlog.get_logger(__name__)
 
 _LOOK_AGAIN_MS = 5_000
+_FOUND_WITHIN_S = 600
+"""How long instances are looked for where the way to them fails; past it a person is told."""
 _WRITTEN_TOGETHER = 100
 
 
@@ -36,10 +41,11 @@ def resolve(site: Site, ident: str, job: str) -> str | None:
     taken = site.ledger.leases.take(ident, holder=job, kind="notification")
     if isinstance(taken, Busy | Gone):
         return None
-    with Lease(
-        taken, since=since, numbers=site.numbers, keeper=site.lease_ledger, stopping=site.stopping
-    ) as lease:
-        resolving = _Resolving(site, taken, lease, Looks(site, lease.check_step))
+    with (
+        Lease(taken, since=since, numbers=site.numbers, keeper=site.lease_ledger, stopping=site.stopping) as lease,
+        closing(site.find()) as finder,
+    ):
+        resolving = _Resolving(site, taken, lease, finder, Looks(site, lease.check_step))
         try:
             resolving.decide_all()
         except LeaseLost:
@@ -55,6 +61,7 @@ class _Resolving:
     site: Site
     taken: Taken
     lease: Lease
+    finder: Finder
     looks: Looks
     first: str | None = None
     left: int = 1
@@ -98,12 +105,11 @@ class _Resolving:
         self._decided, self.left = [], left
 
     def decide(self, fingerprint: str, digest: str) -> Decided | None:
-        """Decide one pair; None while its rule may still be on its way to this machine."""
+        """Decide one pair; None while its rule is on its way to this machine, or its instances cannot be seen."""
         episode = next(e for e in self.taken.episodes if e.fingerprint == fingerprint)
         rule = self.site.house.rules.by_digest(digest)
         if rule is None:
-            age_ms = self.taken.now_ms - int(self.taken.record.get("#at") or 0)
-            if age_ms < RULE_SPREADS_S * 1000:
+            if self._age_s() < RULE_SPREADS_S:
                 return None
             decision = Decision(
                 Outcome.REFUSE, Reason.RULE_CHANGED, "the rule was changed or taken away before it was asked"
@@ -111,6 +117,12 @@ class _Resolving:
             return Decided(fingerprint, digest, "", decision)
         try:
             decision = self._decide(episode, rule)
+        except Transient as e:
+            if self._age_s() < _FOUND_WITHIN_S:
+                log.warning("alert.not_located", fingerprint=fingerprint, rule=rule.name, error=str(e))
+                return None
+            said = f"{str(e).rstrip('.')}. Looked for {_FOUND_WITHIN_S} s; the alert's next episode asks again."
+            decision = Decision(Outcome.HOLD, e.reason, said)
         except (ValueError, KeyError, TypeError) as e:  # one pair that cannot be decided must not keep the others
             log.exception("alert.undecidable", fingerprint=fingerprint, rule=rule.name)
             decision = Decision(Outcome.HOLD, Reason.RECORD_UNREADABLE, f"it could not be decided: {e!r}")
@@ -124,10 +136,13 @@ class _Resolving:
         )
         return Decided(fingerprint, digest, rule.name, decision)
 
+    def _age_s(self) -> float:
+        return (self.taken.now_ms - int(self.taken.record.get("#at") or 0)) / 1000
+
     def _decide(self, episode: Episode, rule: Rule) -> Decision:
         if not episode.open:
             return Decision(Outcome.REFUSE, Reason.RESOLVED, "the alert resolved before it was looked at")
-        instances, problem = find_instances(rule, episode.alert, self.site.house.inventory)
+        located, problem = self.finder.find(rule, episode.alert, self._siblings(episode))
         if problem is not None:
             return problem
         try:
@@ -135,25 +150,30 @@ class _Resolving:
         except LabelMissing as e:
             return Decision(Outcome.REFUSE, Reason.LABEL_MISSING, str(e))
         if terms.expects is not None:
-            kept, problem = keep_running(rule, episode.alert, self.looks.running(instances, terms))
+            names = self.looks.running((one.instance for one in located), terms)
+            kept, problem = keep_running(rule, episode.alert, names)
             if problem is not None:
                 return problem
-            instances = tuple(Instance.from_id(ident) for ident in kept)
+            located = tuple(one for one in located if one.instance.id in kept)
         if rule.mode is Mode.OBSERVE:
-            would, words = self.looks.would(instances, terms)
+            would, words = self.looks.would((one.instance for one in located), terms)
             return Decision(Outcome.OBSERVE, Reason.OBSERVE_MODE, f"would have taken back {words}", would)
-        return self._roll_back(episode, rule, instances, terms)
+        return self._roll_back(episode, rule, located, terms)
 
-    def _roll_back(self, episode: Episode, rule: Rule, instances: Iterable[Instance], terms: Terms) -> Decision:
+    def _siblings(self, episode: Episode) -> tuple[Alert, ...]:
+        return tuple(e.alert for e in self.taken.episodes if e.fingerprint != episode.fingerprint)
+
+    def _roll_back(self, episode: Episode, rule: Rule, located: Iterable[Located], terms: Terms) -> Decision:
         opened: dict[str, str | None] = {}
         said: list[str] = []
         joined = 0
-        for instance in instances:
+        for one in located:
+            instance = one.instance
             first = self._acted.setdefault((episode.fingerprint, instance.id), rule.name)
             if first != rule.name:
                 said.append(f"{instance.label} belongs to rule {first}, which stands before this one in the file")
                 continue
-            found = self._open(episode, rule, instance, terms)
+            found = self._open(episode, rule, one, terms)
             opened[instance.id] = None
             joined += found.joined
             how = "joined its unfinished rollback" if found.joined else "rollback"
@@ -164,11 +184,11 @@ class _Resolving:
         reason = Reason.JOINED if joined == len(opened) else Reason.ALLOWED
         return Decision(Outcome.ROLL_BACK, reason, detail, opened)
 
-    def _open(self, episode: Episode, rule: Rule, instance: Instance, terms: Terms) -> Opened:
+    def _open(self, episode: Episode, rule: Rule, located: Located, terms: Terms) -> Opened:
         new = NewRollback(
-            instance=instance.id,
-            service=instance.service,
-            host=instance.host,
+            instance=located.instance.id,
+            service=located.service,
+            host=located.host,
             episodes=(episode.fingerprint,),
             rule=rule.name,
             rule_digest=rule.digest,

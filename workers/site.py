@@ -10,6 +10,7 @@ from controller.settings.house import House
 from controller.settings.numbers import Numbers
 from rules.instances import Instance
 from workers.driver import Driver
+from workers.finding import Finder
 from workers.stopping import Stopping
 from workers.terms import Terms
 
@@ -23,6 +24,7 @@ same on every machine; raises `Transient` or `Permanent`.
 class Site:
     """The rules and inventory in force, the ledger, the way to targets, and whether we are asked to stop.
 
+    `find` builds what leads from alerts to instances, one for each job; its connections last as long.
     `lease_ledger` builds the ledger whose only use is to renew a lease: its own connection, one short try.
     """
 
@@ -31,4 +33,5 @@ class Site:
     ledger: Ledger
     lease_ledger: Callable[[], Ledger]
     reach: Reach
+    find: Callable[[], Finder]
     stopping: Stopping = field(default_factory=Stopping)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from rules.rule import Previous, Rule, Version
+from rules.rule import Gitops, Pin, Previous, Restore, Rule, To, WhenPaused, read_to, write_to
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,9 +16,13 @@ class Terms:
     `override` is a person's: a release named by name is taken although this instance was rolled back from it.
     """
 
-    to: tuple[Previous | Version, ...] = (Previous(),)
+    to: tuple[To, ...] = (Previous(),)
     expects: str | None = None
     override: bool = False
+    restore: Restore = Restore.AUTO
+    pin: Pin = Pin.AUTO
+    gitops: Gitops = Gitops.REFUSE
+    when_paused: WhenPaused = WhenPaused.HOLD
     evidence_logs_s: float = 1800
     healthy_within_s: float = 300
     steady_s: float = 10
@@ -34,6 +38,10 @@ class Terms:
         return cls(
             to=rule.to,
             expects=expects,
+            restore=rule.restore,
+            pin=rule.pin,
+            gitops=rule.gitops,
+            when_paused=rule.target.kubernetes.when_paused if rule.target.kubernetes else WhenPaused.HOLD,
             evidence_logs_s=rule.evidence_logs_s,
             healthy_within_s=rule.verify.healthy_within_s,
             steady_s=rule.verify.steady_s,
@@ -47,20 +55,14 @@ class Terms:
     @classmethod
     def read(cls, spec: Mapping[str, Any]) -> Terms:
         """Read what `write` wrote, or the few words that a person's request holds."""
-        to = tuple(_target(word) for word in spec.get("to", ["previous"]))
+        to = tuple(read_to(word) for word in spec.get("to", ["previous"]))
         known = {name: value for name, value in spec.items() if name in cls.__slots__ and name != "to"}
-        return cls(to=to, **known)
+        words: dict[str, Any] = {name: _ENUMS[name](v) if name in _ENUMS else v for name, v in known.items()}
+        return cls(to=to, **words)
 
     def write(self) -> dict[str, Any]:
         """Return the terms as JSON-able words."""
-        return {**asdict(self), "to": [_word(target) for target in self.to]}
+        return {**asdict(self), "to": [write_to(target) for target in self.to]}
 
 
-def _target(word: str | Mapping[str, str]) -> Previous | Version:
-    if word == "previous":
-        return Previous()
-    return Version(word if isinstance(word, str) else word["version"])
-
-
-def _word(target: Previous | Version) -> str | dict[str, str]:
-    return {"version": target.version} if isinstance(target, Version) else "previous"
+_ENUMS = {"restore": Restore, "pin": Pin, "gitops": Gitops, "when_paused": WhenPaused}

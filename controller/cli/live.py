@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from controller.cli.api import PLANNING_S
-from rules.decisions import Outcome, Reason
-from rules.instances import Instance
-from rules.rule import Previous
+from rules.decisions import Outcome
+from rules.instances import read_instance
+from rules.releases import NOTHING_TO_GO_BACK_TO
+from rules.rule import write_to
 from rules.targets import keep_running
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ class Live:
 
     def _complete(self, decision: dict[str, Any], alert: Alert, rule: Rule) -> None:
         answers = self._ask(list(decision["instances"]), rule)
-        seen = {instance: _running(answer) for instance, answer in answers.items() if _running(answer) is not None}
+        seen = {instance: names for instance, answer in answers.items() if (names := _names(answer))}
         kept, refusal = keep_running(rule, alert, seen)
         if refusal is not None and len(seen) == len(answers):
             decision.update(outcome=refusal.outcome.value, reason=refusal.reason.value, detail=refusal.detail)
@@ -56,7 +57,7 @@ class Live:
             _refuse(decision, refused, every=len(refused) == len(answers))
 
     def _ask(self, instances: Sequence[str], rule: Rule) -> dict[str, dict[str, Any]]:
-        to: list[object] = ["previous" if isinstance(e, Previous) else {"version": e.version} for e in rule.to]
+        to = [write_to(entry) for entry in rule.to]
         new = [instance for instance in instances if (instance, str(to)) not in self._known]
         for at in range(0, len(new), _MOST_AT_ONCE):
             asked = {"instances": new[at : at + _MOST_AT_ONCE], "to": to}
@@ -65,9 +66,9 @@ class Live:
         return {instance: self._known[instance, str(to)] for instance in instances}
 
 
-def _running(answer: Mapping[str, Any]) -> str | None:
-    plan = answer.get("plan") or {}
-    return answer.get("running") or plan.get("from_release")
+def _names(answer: Mapping[str, Any]) -> tuple[str, ...]:
+    running = (answer.get("plan") or {}).get("from_release")
+    return tuple(answer.get("running_names") or ([running] if running else []))
 
 
 def _target(answer: Mapping[str, Any]) -> str | None:
@@ -75,10 +76,10 @@ def _target(answer: Mapping[str, Any]) -> str | None:
 
 
 def _refuse(decision: dict[str, Any], refused: Mapping[str, Mapping[str, Any]], *, every: bool) -> None:
-    said = "; ".join(f"{Instance.from_id(i).label}: {refusal['detail']}" for i, refusal in refused.items())
+    said = "; ".join(f"{read_instance(i).label}: {refusal['detail']}" for i, refusal in refused.items())
     if not every:
         decision["detail"] = f"{decision['detail']}; but {said}"
         return
     reason = next(iter(refused.values()))["reason"]
-    outcome = Outcome.HOLD if reason == Reason.NO_CANDIDATE else Outcome.REFUSE
+    outcome = Outcome.HOLD if reason in NOTHING_TO_GO_BACK_TO else Outcome.REFUSE
     decision.update(outcome=outcome.value, reason=reason, detail=said)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from controller.cli.terminal import say
-from rules.instances import Instance
+from rules.instances import read_instance
 
 
 def print_plan(answer: dict[str, Any]) -> bool:
     """Print one instance's plan or refusal; returns whether there is a plan."""
-    label = Instance.from_id(answer["instance"]).label
+    label = read_instance(answer["instance"]).label
     if plan := answer.get("plan"):
         say(f"{label}: {plan['from_release'] or '(none)'} → {plan['to_release']}", bold=True)
         for number, step in enumerate(plan["steps"], 1):

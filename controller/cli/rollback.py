@@ -12,7 +12,7 @@ from controller.cli.failures import Failed
 from controller.cli.options import api, api_options, json_option
 from controller.cli.plans import print_plan
 from controller.cli.terminal import print_json, say
-from rules.instances import Instance
+from rules.instances import read_instance
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -118,6 +118,6 @@ def _print_plans(plans: list[dict[str, Any]], *, as_json: bool) -> None:
 
 def _print_opened(rollbacks: list[dict[str, Any]]) -> None:
     for rollback in rollbacks:
-        label = Instance.from_id(rollback["instance"]).label
+        label = read_instance(rollback["instance"]).label
         joined = " (it had an unfinished rollback, which this joins)" if rollback["joined"] else ""
         say(f"{rollback['id']}  {label}{joined}")

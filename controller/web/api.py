@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from controller.ledger import Ledger, Rollback
     from controller.settings.house import House
     from controller.web.auth import Doorkeeper
-    from rules.instances import Instance
+    from rules.targets import Located
 
 _ID: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _FINGERPRINT: Final = re.compile(r"[0-9a-f]{1,32}")
@@ -80,12 +80,12 @@ class Api:
         """Open a rollback for each instance a person means, or show what each would do."""
         by = self._admit(Role.OPERATE)
         asked = read_input(request, RollbackAsked)
-        instances = select(self._house.inventory, asked.service, instances=asked.instances, only=asked.only)
+        located = select(self._house.inventory, asked.service, instances=asked.instances, only=asked.only)
         # What a person names is taken although the instance was just rolled back from it.
         spec = {"to": _plain(asked.to), "override": True}
         if asked.dry_run:
-            return json_response({"plans": self._planning.plans([instance.id for instance in instances], spec)})
-        opened = [self._open(instance, by, asked.reason, spec) for instance in instances]
+            return json_response({"plans": self._planning.plans([one.instance.id for one in located], spec)})
+        opened = [self._open(one, by, asked.reason, spec) for one in located]
         return json_response({"rollbacks": opened}, 202)
 
     def cancel_rollback(self, ident: str) -> Response:
@@ -129,12 +129,13 @@ class Api:
             raise Refusal(404, f"there is no rollback {ident[:64]!r}; `rollbackctl history` lists them")
         return rollback
 
-    def _open(self, instance: Instance, by: str, why: str, spec: dict[str, object]) -> dict[str, object]:
+    def _open(self, located: Located, by: str, why: str, spec: dict[str, object]) -> dict[str, object]:
+        instance = located.instance
         opened = self._ledger.rollbacks.open(
             NewRollback(
                 instance=instance.id,
-                service=instance.service,
-                host=instance.host,
+                service=located.service,
+                host=located.host,
                 by=by,
                 why=why,
                 spec=spec,

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from controller.web.refusals import Refusal
-from rules.instances import Instance
+from rules.instances import HostInstance, Instance, WorkloadInstance, read_instance
 from rules.inventory import Host, Inventory, Service
+from rules.targets import Located
 
 _MOST_LISTED = 20
 
@@ -17,7 +18,7 @@ def select(
     *,
     instances: Sequence[str] | None,
     only: Mapping[str, str | list[str]] | None,
-) -> tuple[Instance, ...]:
+) -> tuple[Located, ...]:
     """Return the instances of one service that are meant, each once, in the inventory's order.
 
     Neither `instances` nor `only` means all. Raises a `Refusal`: 404 for an unknown service, 422 for a
@@ -33,15 +34,18 @@ def select(
             f"no host of {service_name} carries these labels; its hosts: {_listed(_labelled(service.hosts))}",
             field="only",
         )
-    return tuple(Instance(inventory.name, service_name, host.name) for host in hosts)
+    found = (HostInstance(inventory.name, service_name, host.name) for host in hosts)
+    return tuple(Located(instance, service_name) for instance in found)
 
 
 def by_id(inventory: Inventory, ident: str) -> Instance:
     """Return the instance of that identity; raises a 422 `Refusal` if the inventory does not have it."""
     try:
-        instance = Instance.from_id(ident)
+        instance = read_instance(ident)
     except ValueError as error:
         raise Refusal(422, str(error), field="instances") from error
+    if isinstance(instance, WorkloadInstance):
+        return instance  # only a worker can see whether it is there
     service = _service(inventory, instance.service)
     _named(inventory, service, [ident])
     return instance
@@ -59,7 +63,7 @@ def _named(inventory: Inventory, service: Service, names: Iterable[str]) -> list
     known: dict[str, Host] = {}
     for host in service.hosts:
         known[host.name] = host
-        known[Instance(inventory.name, service.name, host.name).id] = host
+        known[HostInstance(inventory.name, service.name, host.name).id] = host
     found: dict[str, Host] = {}
     for name in names:
         if name not in known:

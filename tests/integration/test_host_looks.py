@@ -10,7 +10,7 @@ from testbed.local_service import INSTANCE, LocalService, step
 
 from rules.decisions import Reason
 from rules.errors import Permanent
-from rules.instances import Instance
+from rules.instances import HostInstance
 from rules.inventory import Host, Inventory, Ssh
 from rules.plans import StepKind
 from workers.hosts import Params, reach
@@ -111,8 +111,8 @@ def test_an_instance_that_left_the_inventory(shop: LocalService) -> None:
     """A rollback that was opened before the inventory changed."""
     inventory = Inventory({"shop": shop.service}, local=True)
     for gone, reason in (
-        (Instance("default", "cart", "here"), Reason.SERVICE_UNKNOWN),
-        (Instance("default", "shop", "there"), Reason.HOST_UNKNOWN),
+        (HostInstance("default", "cart", "here"), Reason.SERVICE_UNKNOWN),
+        (HostInstance("default", "shop", "there"), Reason.HOST_UNKNOWN),
     ):
         with pytest.raises(Permanent) as refused:
             reach(gone, inventory, Params(), "r1")

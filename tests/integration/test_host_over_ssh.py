@@ -20,7 +20,7 @@ from testbed.wait import until
 
 from rules.decisions import Reason
 from rules.errors import Permanent, RollbackError, Transient
-from rules.instances import Instance
+from rules.instances import HostInstance
 from rules.inventory import Inventory
 from rules.plans import StepKind, StepState
 from workers.hosts import Params, reach
@@ -115,7 +115,7 @@ def test_a_script_goes_on_after_a_cut_and_is_waited_for(sshd: Sshd, tmp_path: Pa
     shop = LocalService(tmp_path / "opt")
     with cuttable(sshd.port) as way, ThreadPoolExecutor(2) as pool, contextlib.ExitStack() as open_:
         inventory = Inventory({"shop": shop.service}, sshd.by_ssh(way.port))
-        driver = reach(Instance("default", "shop", "here"), inventory, Params(), "r1")
+        driver = reach(HostInstance("default", "shop", "here"), inventory, Params(), "r1")
         open_.callback(driver.close)
         plan = driver.plan(driver.observe(), "v1.2.0")
         driver.preflight(plan)
@@ -160,7 +160,7 @@ def test_a_key_that_is_restricted_and_forced(sshd: Sshd, tmp_path: Path) -> None
     keys.write_text(f'restrict,from="127.0.0.1",command="{gate}" {plain}')
     shop = LocalService(tmp_path / "opt")
     driver = reach(
-        Instance("default", "shop", "here"), Inventory({"shop": shop.service}, sshd.ssh), Params(), "r1"
+        HostInstance("default", "shop", "here"), Inventory({"shop": shop.service}, sshd.ssh), Params(), "r1"
     )
     try:
         plan = driver.plan(driver.observe(), "v1.2.0")

@@ -15,7 +15,7 @@ from testbed.wait import until
 
 from rules.decisions import Reason
 from rules.errors import NotYet, Permanent
-from rules.instances import Instance
+from rules.instances import HostInstance
 from rules.inventory import Health, Host, Inventory, Restart, RestartKind, Service, Ssh
 from rules.plans import Plan, Step, StepKind, StepState
 from workers.driver import Seen
@@ -44,7 +44,7 @@ def driving(hosts: Hosts, name: str = "web1", params: Params = PARAMS, **changes
     """Give the driver of the shop on one host, as the runner gets it."""
     ssh = Ssh(hosts.user, str(hosts.key_file), str(hosts.known_hosts))
     inventory = Inventory({"shop": service(hosts[name], **changes)}, ssh)
-    driver = reach(Instance("default", "shop", name), inventory, params, "r1")
+    driver = reach(HostInstance("default", "shop", name), inventory, params, "r1")
     try:
         yield driver
     finally:

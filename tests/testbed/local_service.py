@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from rules.instances import Instance
+from rules.instances import HostInstance
 from rules.inventory import Health, Host, Inventory, Restart, RestartKind, Service
 from rules.plans import Plan, Step, StepKind
 from workers.hosts import HostDriver, Params, reach
 
-INSTANCE = Instance("default", "shop", "here")
+INSTANCE = HostInstance("default", "shop", "here")
 
 
 @dataclass

@@ -20,6 +20,7 @@ from workers.driver import Driver
 from workers.hosts import Params, reach
 from workers.jobs import run
 from workers.site import Site
+from workers.finding import Finding, NoClusters
 from workers.terms import Terms
 
 WEB2 = "hosts/default/shop/web2"
@@ -141,6 +142,7 @@ class Shop:
             ledger=ledger,
             lease_ledger=lambda: connect(settings, self.numbers, "lease"),
             reach=self.reach,
+            find=lambda: Finding(self.house.inventory, NoClusters()),
         )
         ledger.close()
 

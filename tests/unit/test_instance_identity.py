@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from rules.instances import Instance
+from rules.instances import HostInstance, read_instance
 
 
 def test_the_identity_names_inventory_service_and_host() -> None:
     """And it can be read back."""
-    instance = Instance("default", "shop", "web2")
+    instance = HostInstance("default", "shop", "web2")
     assert (instance.id, instance.label) == ("hosts/default/shop/web2", "shop on web2")
-    assert Instance.from_id(instance.id) == instance
+    assert read_instance(instance.id) == instance
 
 
 @pytest.mark.parametrize(
@@ -21,11 +21,11 @@ def test_the_identity_names_inventory_service_and_host() -> None:
 def test_anything_else_is_no_identity(text: str) -> None:
     """Keys and paths are made of it, so it is never guessed at."""
     with pytest.raises(ValueError, match=r"HOST|empty"):
-        Instance.from_id(text)
+        read_instance(text)
 
 
 @pytest.mark.parametrize("name", ["", "a/b"])
 def test_a_part_that_would_break_the_identity_is_refused(name: str) -> None:
     """Two instances must never share one."""
     with pytest.raises(ValueError, match="empty or holds a slash"):
-        Instance("default", name, "web2")
+        HostInstance("default", name, "web2")

@@ -58,7 +58,7 @@ def alert(**labels: str) -> Alert:
 def found(rule: Rule, alert: Alert, inventory: Inventory = SHOP) -> list[str] | Reason:
     instances, decision = find_instances(rule, alert, inventory)
     if decision is None:
-        return [instance.label for instance in instances]
+        return [one.instance.label for one in instances]
     assert instances == ()
     assert decision.detail
     return decision.reason
@@ -204,7 +204,7 @@ ONE, TWO = "hosts/default/shop/web1", "hosts/default/shop/web2"
 def test_running_keeps_the_instances_that_run_what_the_alert_names() -> None:
     """All others have nothing to go back from."""
     by_version = rule(running="{{ $labels.version }}")
-    running = {ONE: "v1", TWO: "v2"}
+    running = {ONE: ["v1"], TWO: ["v2+6c7b", "v2"]}
     assert keep_running(by_version, alert(version="v2"), running) == ((TWO,), None)
     assert keep_running(rule(), alert(version="v2"), running) == ((ONE, TWO), None)
 
@@ -218,7 +218,7 @@ def test_running_keeps_the_instances_that_run_what_the_alert_names() -> None:
 )
 def test_running_says_why_nothing_is_left(labels: dict[str, str], outcome: Outcome, reason: Reason) -> None:
     """What each of them runs instead is named."""
-    kept, decision = keep_running(rule(running="{{ $labels.version }}"), alert(**labels), {ONE: "v1", TWO: None})
+    kept, decision = keep_running(rule(running="{{ $labels.version }}"), alert(**labels), {ONE: ["v1"], TWO: []})
     assert kept == ()
     assert decision is not None
     assert (decision.outcome, decision.reason) == (outcome, reason)

@@ -16,7 +16,7 @@ from workers.hosts.takeover import restart_state, switch_state
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from rules.instances import Instance
+    from rules.instances import HostInstance
     from rules.inventory import Host, Service
     from rules.observations import Observation
     from rules.plans import Plan, Step
@@ -41,7 +41,7 @@ class HostDriver:
     def __init__(
         self,
         connection: Connection,
-        instance: Instance,
+        instance: HostInstance,
         service: Service,
         host: Host,
         params: Params,

@@ -14,14 +14,14 @@ from workers.hosts.local import Local
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from rules.instances import Instance
+    from rules.instances import HostInstance
     from rules.inventory import Host, Inventory, Service
     from workers.hosts.connection import Connection
     from workers.hosts.plan import Params
 
 
 def reach(
-    instance: Instance,
+    instance: HostInstance,
     inventory: Inventory,
     rule_params: Params,
     rollback_id: str,

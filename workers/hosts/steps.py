@@ -62,6 +62,8 @@ class HostSteps:
                 return self._drain(step, fence)
             case StepKind.KEEP_STABLE:
                 return self._keep_stable(step, fence, deadline_s)
+            case _:
+                raise ValueError(f"no host has a step {step.kind}")
 
     def unit(self, step: Step) -> Unit | None:
         """Look at the step's unit, None where it has none or systemd does not answer."""

@@ -34,14 +34,14 @@ def prepare(driver: Driver, terms: Terms, left: frozenset[str]) -> Prepared:
     Shared by the rollback itself and by a dry run. Raises `Permanent` where there is nothing to go back to.
     """
     observation = driver.observe()
-    if terms.expects is not None and observation.running != terms.expects:
+    if terms.expects is not None and not observation.runs(terms.expects):
         raise Permanent(
             Reason.NOT_RUNNING,
             f"the alert names release {terms.expects}, but {observation.running or 'no release'} runs here now",
         )
     choice = choose(terms.to, observation, left, override=terms.override)
     if choice.chosen is None:
-        raise Permanent(Reason.NO_CANDIDATE, _nothing_left(choice))
+        raise Permanent(choice.reason, _nothing_left(choice))
     return Prepared(observation, choice, driver.plan(observation, choice.chosen))
 
 

@@ -11,7 +11,7 @@ import structlog
 from controller.ledger import AskAgain, Busy, End, Gone, Hold, LeaseLost, Rollback, State, Taken
 from rules.decisions import Reason
 from rules.errors import NotYet, Permanent, RollbackError, Transient
-from rules.instances import Instance
+from rules.instances import read_instance
 from rules.plans import Plan, StepKind
 from workers.driver import Driver
 from workers.runner.aftermath import LOOK_AT_ALERTS_S, Aftermath, our_effects
@@ -143,7 +143,7 @@ class _Stretch:
 
     def _reach(self) -> Driver:
         if self._driver is None:
-            instance = Instance.from_id(self._rollback.instance)
+            instance = read_instance(self._rollback.instance)
             self._driver = self._site.reach(instance, self._rollback.id, self._terms, self._now_s)
         return self._driver
 
