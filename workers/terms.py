@@ -14,6 +14,7 @@ class Terms:
     """Where to, how long, how often. `expects` is the release that must be running, where the rule says so.
 
     `override` is a person's: a release named by name is taken although this instance was rolled back from it.
+    `who` and `why` are the record's own, and are not written again.
     """
 
     to: tuple[To, ...] = (Previous(),)
@@ -31,6 +32,8 @@ class Terms:
     initial_s: float = 2
     factor: float = 2
     max_s: float = 120
+    who: str = ""
+    why: str = ""
 
     @classmethod
     def of_rule(cls, rule: Rule, *, expects: str | None) -> Terms:
@@ -62,7 +65,8 @@ class Terms:
 
     def write(self) -> dict[str, Any]:
         """Return the terms as JSON-able words."""
-        return {**asdict(self), "to": [write_to(target) for target in self.to]}
+        written = {**asdict(self), "to": [write_to(target) for target in self.to]}
+        return {name: value for name, value in written.items() if name not in ("who", "why")}
 
 
 _ENUMS = {"restore": Restore, "pin": Pin, "gitops": Gitops, "when_paused": WhenPaused}

@@ -175,6 +175,11 @@ class Rollback:
             spec=orjson.loads(raw.get("spec") or "{}"),
         )
 
+    @property
+    def asked_by(self) -> str:
+        """Who wanted it, for people: a rule or a person."""
+        return f"rule {self.rule}" if self.rule else self.by
+
     def public(self) -> dict[str, Any]:
         """Return what the API shows: times as ISO 8601 in UTC, the plan as data."""
         shown = {name: getattr(self, name) for name in _SHOWN}

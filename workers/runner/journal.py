@@ -11,8 +11,11 @@ from workers.runner.lease import Lease
 
 Phase = Literal["plan", "way-back"]
 
-CHANGES = frozenset({StepKind.SWITCH, StepKind.RESTART})
+CHANGES = frozenset({StepKind.SWITCH, StepKind.RESTART, StepKind.PATCH})
 """The steps that change which release runs; an intent of one of these counts as a change made."""
+
+WATCHES = frozenset({StepKind.HEALTH, StepKind.ROLLOUT})
+"""The steps that see the release healthy."""
 
 
 class Journal:
@@ -56,9 +59,11 @@ class Journal:
         """Whether the target may have been changed: some changing step was at least begun."""
         return any(e["kind"] == "intent" and e["step_kind"] in CHANGES for e in self._entries)
 
-    def done_kind(self, phase: Phase, kind: StepKind) -> bool:
-        """Whether the step of a kind was seen done."""
-        return any(e["kind"] == "done" and e["phase"] == phase and e["step_kind"] == kind for e in self._entries)
+    def seen_healthy(self, phase: Phase) -> bool:
+        """Whether the step that watches over health was seen done."""
+        return any(
+            e["kind"] == "done" and e["phase"] == phase and e["step_kind"] in WATCHES for e in self._entries
+        )
 
     def _last(self, kind: str, phase: Phase, index: int) -> Mapping[str, Any] | None:
         found = (e for e in reversed(self._entries) if e["kind"] == kind)

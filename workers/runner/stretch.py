@@ -12,7 +12,7 @@ from controller.ledger import AskAgain, Busy, End, Gone, Hold, LeaseLost, Rollba
 from rules.decisions import Reason
 from rules.errors import NotYet, Permanent, RollbackError, Transient
 from rules.instances import read_instance
-from rules.plans import Plan, StepKind
+from rules.plans import Plan
 from workers.driver import Driver
 from workers.runner.aftermath import LOOK_AT_ALERTS_S, Aftermath, our_effects
 from workers.runner.backoff import pause_s
@@ -29,7 +29,9 @@ log = structlog.get_logger(__name__)
 RULE_SPREADS_S = 120
 """How long a changed rule file may take to reach every machine."""
 _UNREADABLE = (ValueError, KeyError, TypeError)
-_WORTH_THE_WAY_BACK = frozenset({Reason.NOT_HEALTHY, Reason.NOT_STEADY, Reason.COMMAND_FAILED})
+_WORTH_THE_WAY_BACK = frozenset(
+    {Reason.NOT_HEALTHY, Reason.NOT_STEADY, Reason.COMMAND_FAILED, Reason.PROGRESS_DEADLINE}
+)
 
 
 def run_stretch(site: Site, ident: str, job: str) -> None:
@@ -68,7 +70,9 @@ class _Stretch:
         self._taken = taken
         self._lease = lease
         self._rollback = Rollback.of(taken.record)
-        self._terms = Terms.read(self._rollback.spec)
+        self._terms = replace(
+            Terms.read(self._rollback.spec), who=self._rollback.asked_by, why=self._rollback.why
+        )
         self._now_ms: Callable[[], int] = lambda: taken.now_ms + round((time.monotonic() - since) * 1000)
         self._journal = Journal(self._ledger, lease, taken, self._now_ms)
         self._progress = Progress(site.ledger, lease, self._journal, self._rollback, self._now_ms)
@@ -209,7 +213,7 @@ class _Stretch:
         """Whether what was changed is known to be bad for good, and not just not to be seen."""
         if error.reason not in _WORTH_THE_WAY_BACK or not self._is_last(error):
             return False
-        return self._journal.changed() and not self._journal.done_kind("plan", StepKind.HEALTH)
+        return self._journal.changed() and not self._journal.seen_healthy("plan")
 
     def _is_last(self, error: RollbackError) -> bool:
         """Whether nothing more will be tried after this."""
