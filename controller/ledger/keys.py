@@ -21,6 +21,8 @@ UNFINISHED = f"{PREFIX}unfinished"
 WORKERS = f"{PREFIX}workers"
 
 _HISTORY_MOST = 10_000
+_JUDGED_EVERY_S = 10
+"""How exactly it is known when an alert behind an unfinished rollback was last heard."""
 
 
 def key(kind: str, ident: str) -> str:
@@ -37,6 +39,7 @@ def prelude(numbers: Numbers) -> str:
         "GAP": numbers.start_drift_s,
         "STRAGGLER": numbers.straggler_within_s,
         "HEARD_EVERY": numbers.heard_write_every_s,
+        "JUDGED_EVERY": _JUDGED_EVERY_S,
         "EPISODE_KEPT": numbers.episode_kept_s,
         "EFFECT_KEPT": numbers.effect_kept_s,
         "HISTORY_KEPT": numbers.history_kept_s,

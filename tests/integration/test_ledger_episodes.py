@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from testbed.redis import Redis
 
-from controller.ledger import Answer, Heard, HeardAlert, Ledger
+from controller.ledger import Answer, Heard, HeardAlert, Ledger, NewRollback
 
 MINUTE = 60_000
 
@@ -63,6 +63,24 @@ def test_trap_02_repeat_writes_nothing(ledger: Ledger, redis_server: Redis, now:
             assert ledger.hear(heard(starts=now)) == Answer(known=1)
         assert client.info("commandstats").get("cmdstat_hset") == before
         assert client.llen("rq:queue:rollback") == 1
+
+
+def test_repeat_of_what_a_rollback_is_judged_by_is_written(ledger: Ledger, now: int, shift) -> None:
+    """Behind an unfinished rollback, 11 s old is too old: `ineffective` needs to know when it was last heard."""
+    ledger.hear(heard(starts=now))
+    opened = ledger.rollbacks.open(NewRollback("hosts/default/shop/web2", "shop", "web2", episodes=("abc",)))
+    assert ledger.hear(heard(starts=now)) == Answer(known=1)
+    shift(11_000, "heard")
+    assert ledger.hear(heard(starts=now)) == Answer(recorded=1)
+    ledger.rollbacks.cancel(opened.id, by="alice", why="")
+    shift(11_000, "heard")
+    assert ledger.hear(heard(starts=now)) == Answer(known=1)
+
+
+def test_a_start_ahead_of_our_clock_is_no_second_episode(ledger: Ledger, now: int) -> None:
+    """Alertmanager's clock may be ahead of Redis'; its repeat is still the same alert."""
+    ledger.hear(heard(starts=now + 5 * MINUTE))
+    assert ledger.hear(heard(starts=now + 5 * MINUTE)) == Answer(known=1)
 
 
 def test_repeat_after_four_hours_joins(ledger: Ledger, now: int, shift) -> None:

@@ -21,19 +21,29 @@ end
 
 -- One read for an episode and the decisions on it: a repeated body is mostly these. Lua unpacks no endless list.
 local function read(k, digests)
-  local wanted = {'first', 'heard', 'closed'}
-  for at = 1, math.min(#digests, 100) do wanted[at + 3] = 'rule:' .. digests[at] end
+  local wanted = {'first', 'heard', 'closed', 'rollbacks'}
+  for at = 1, math.min(#digests, 100) do wanted[at + 4] = 'rule:' .. digests[at] end
   local e = redis.call('HMGET', k, unpack(wanted))
-  for at = 101, #digests do e[at + 3] = redis.call('HGET', k, 'rule:' .. digests[at]) end
+  for at = 101, #digests do e[at + 4] = redis.call('HGET', k, 'rule:' .. digests[at]) end
   return e
 end
 
 local function undecided(e, digests)
   local missing = {}
   for at, digest in ipairs(digests) do
-    if not e[at + 3] then missing[#missing + 1] = digest end
+    if not e[at + 4] then missing[#missing + 1] = digest end
   end
   return missing
+end
+
+-- Whether the last hearing is fresh enough to stand. One that a rollback is judged by must be nearly exact.
+local function fresh(heard, rollbacks)
+  if now - heard < JUDGED_EVERY then return true end
+  if now - heard >= HEARD_EVERY then return false end
+  for _, rollback in ipairs(words(rollbacks or '')) do
+    if redis.call('SISMEMBER', UNFINISHED, rollback) == 1 then return false end
+  end
+  return true
 end
 
 local function ask(k, fingerprint, digests)
@@ -60,7 +70,7 @@ local function firing(k, item, e)
   local missing = digests
   if verdict == 'same' then
     missing = undecided(e, digests)
-    if #missing == 0 and starts >= first and now - heard < HEARD_EVERY then
+    if #missing == 0 and starts >= first and fresh(heard, e[4]) then
       known = known + 1
       return
     end
