@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from controller.settings.clusters import ClusterSettings, clusters_in_force
 from controller.settings.loading import SettingsError, load_settings
 from controller.settings.numbers import Numbers
 from controller.settings.settings import Auth, BasicLogin, Log, Redis, Role, Settings, Token
@@ -9,6 +10,7 @@ from controller.settings.settings import Auth, BasicLogin, Log, Redis, Role, Set
 __all__ = [
     "Auth",
     "BasicLogin",
+    "ClusterSettings",
     "Log",
     "Numbers",
     "Redis",
@@ -16,5 +18,6 @@ __all__ = [
     "Settings",
     "SettingsError",
     "Token",
+    "clusters_in_force",
     "load_settings",
 ]

@@ -21,8 +21,11 @@ if TYPE_CHECKING:
 USUAL_PLACES = (Path("rollback.yaml"), Path("/etc/rollback-controller/rollback.yaml"))
 """Where the settings file is looked for when nobody names one."""
 
-_PATHS = frozenset({"rules", "inventory", "data_dir", "token_file", "password_file", "file"})
+_PATHS = frozenset({"rules", "inventory", "data_dir", "token_file", "password_file", "file", "kubeconfig"})
 """The keys whose values are paths, wherever they stand."""
+
+_NAMES_BELOW = ("clusters",)
+"""Where the keys are names that people gave, in which a hyphen is a hyphen."""
 
 _DEFAULTS = {"rules": "rules.yaml", "inventory": "inventory.yaml", "data_dir": "data"}
 
@@ -89,7 +92,8 @@ def _read(path: Path) -> tuple[Places, dict[str, Any]]:
 def _plain(value: Value, loc: tuple[str | int, ...], places: Places, folder: Path) -> Any:
     """Return what the model takes: underscores in keys, paths beside the file, nothing half understood."""
     if isinstance(value, dict):
-        return {_key(k): _plain(v, (*loc, _key(k)), places, folder) for k, v in value.items()}
+        keys = {key if loc == _NAMES_BELOW else _key(key): item for key, item in value.items()}
+        return {key: _plain(item, (*loc, key), places, folder) for key, item in keys.items()}
     if isinstance(value, list):
         return [_plain(item, (*loc, at), places, folder) for at, item in enumerate(value)]
     if isinstance(value, Unclear):

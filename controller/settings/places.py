@@ -80,7 +80,7 @@ def _walk(document: Document, loc: Iterable[str | int]) -> _Place:
 def _below(node: Node, part: str | int) -> _Place | None:
     if isinstance(node, Mapping):
         for key, entry in node.entries.items():
-            if key.replace("-", "_") == part:
+            if part in {key, key.replace("-", "_")}:
                 return _Place(entry.key, entry.value)
     if isinstance(node, Sequence) and isinstance(part, int) and part < len(node.items):
         return _Place(node.items[part], node.items[part])

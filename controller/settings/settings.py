@@ -21,6 +21,7 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from controller.settings.clusters import ClusterName, ClusterSettings
 from controller.settings.numbers import Numbers
 from controller.settings.secrets import read_secret
 
@@ -121,6 +122,8 @@ class Settings(BaseSettings):
     rules: Paths = (Path("rules.yaml"),)
     """Rule files, or directories whose `*.yaml` are read in order of their names."""
     inventory: Path = Path("inventory.yaml")
+    clusters: dict[ClusterName, ClusterSettings] = {}
+    """The Kubernetes clusters by name; `clusters_in_force` also knows the one we run in."""
     redis: Redis = Redis()
     listen: str = "127.0.0.1:8095"
     """Address and port the server listens on; IPv6 in brackets."""

@@ -1,0 +1,1 @@
+"""Workloads on Kubernetes: Deployments, StatefulSets and DaemonSets, each taken back by its own history."""

@@ -1,0 +1,169 @@
+"""A cluster, for one job: paths in, JSON out, and every failure with its reason."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import orjson
+
+from rules.decisions import Reason
+from workers.kubernetes.answers import as_failure, not_understood
+from workers.kubernetes.api import Answer, Api, Call
+from workers.kubernetes.credentials import Way, in_cluster, kubeconfig
+from workers.kubernetes.failures import ApiError, Asked, BadCertificate, Expired, Unreachable
+from workers.kubernetes.paths import read_path
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from controller.settings.clusters import ClusterSettings
+    from controller.settings.numbers import Numbers
+
+Json: TypeAlias = dict[str, Any]
+Query: TypeAlias = str | int | bool
+
+_PAGE = 500
+_PAGES_MAX = 1000
+_JSON = "application/json"
+_JSON_PATCH = "application/json-patch+json"
+
+
+class Cluster:
+    """One cluster: nothing is read before the first call, and one client serves until `close`.
+
+    Not for several threads. Every call takes at most `timeout_s`, and none is repeated, save once with fresh
+    credentials where the server does not know us.
+    """
+
+    def __init__(
+        self, name: str, way: Callable[[], Way], *, timeout_s: float, namespaces: Sequence[str] = ()
+    ) -> None:
+        self.name = name
+        self.namespaces = tuple(namespaces)
+        """The namespaces we are to look at; none means every one."""
+        self._way = way
+        self._timeout_s = timeout_s
+        self._api: Api | None = None
+
+    def get(self, path: str, **query: Query) -> Json:
+        """Read one object."""
+        return self._json("get", "GET", path, query)
+
+    def list(self, path: str, **query: Query) -> Json:
+        """Read a list to its end, page by page; its `items` hold all of them. `limit` is the size of a page."""
+        try:
+            return self._pages(path, query)
+        except Expired:
+            return self._pages(path, query)
+
+    def text(self, path: str, **query: Query) -> str:
+        """Read what is no JSON: the log of a container."""
+        return self._answer("get", "GET", path, query).body.decode(errors="replace")
+
+    def patch(self, path: str, body: Sequence[Json], *, field_manager: str) -> Json:
+        """Apply a JSON Patch: all of it or nothing."""
+        query = {"fieldManager": field_manager}
+        return self._json("patch", "PATCH", path, query, body=[*body], content_type=_JSON_PATCH)
+
+    def create(self, path: str, body: Json) -> Json:
+        """Create an object in the list that `path` leads to."""
+        return self._json("create", "POST", path, {}, body=body, content_type=_JSON)
+
+    def delete(self, path: str, *, uid: str, grace_s: int | None = None) -> None:
+        """Delete an object while it still is the one with this uid; `Conflict` where it is another by now."""
+        body: Json = {"apiVersion": "v1", "kind": "DeleteOptions", "preconditions": {"uid": uid}}
+        if grace_s is not None:
+            body["gracePeriodSeconds"] = grace_s
+        self._answer("delete", "DELETE", path, {}, body=body, content_type=_JSON)
+
+    def close(self) -> None:
+        """Let go of the connection; a later call opens a new one."""
+        api, self._api = self._api, None
+        if api is not None:
+            api.close()
+
+    def _json(self, verb: str, method: str, path: str, query: Mapping[str, Query], **sent: Any) -> Json:
+        answer = self._answer(verb, method, path, query, **sent)
+        with contextlib.suppress(orjson.JSONDecodeError):
+            found = orjson.loads(answer.body)
+            if isinstance(found, dict):
+                return found
+        raise not_understood(self._asked(verb, path), answer.body)
+
+    def _pages(self, path: str, query: Mapping[str, Query]) -> Json:
+        items: list[Json] = []
+        first: Json | None = None
+        for page in self._each_page(path, query):
+            first = first or page
+            items += page.get("items") or []
+        return {**(first or {}), "items": items}
+
+    def _each_page(self, path: str, query: Mapping[str, Query]) -> Iterator[Json]:
+        more: dict[str, Query] = {}
+        for _ in range(_PAGES_MAX):
+            page = self._json("list", "GET", path, {"limit": _PAGE, **query, **more})
+            yield page
+            following = (page.get("metadata") or {}).get("continue")
+            if not following:
+                return
+            more = {"continue": following}
+        message = f"{self._asked('list', path)}: it has no end after {_PAGES_MAX} pages; tried again"
+        raise ApiError(Reason.API_ERROR, message)
+
+    def _answer(self, verb: str, method: str, path: str, query: Mapping[str, Query], **sent: Any) -> Answer:
+        asked = self._asked(verb, path)
+        call = Call(asked, method, path, {key: _written(value) for key, value in query.items()}, **sent)
+        answer = self._reached().exchange(call)
+        if answer.status == 401:
+            self.close()
+            answer = self._reached().exchange(call)
+        if 200 <= answer.status < 300:
+            return answer
+        if answer.status in {401, 403} and not self._is_ready(asked):
+            message = f"{asked}: answered {answer.status} while the API server is starting; tried again"
+            raise ApiError(Reason.API_ERROR, message)
+        raise as_failure(asked, answer.status, answer.headers, answer.body)
+
+    def _is_ready(self, asked: Asked) -> bool:
+        """Ask whether the server has read its own rules: one that just started knows nobody and allows nothing."""
+        try:
+            return self._reached().exchange(Call(asked, "GET", "/readyz", {})).status < 500
+        except (ApiError, Unreachable):
+            return False
+
+    def _reached(self) -> Api:
+        if self._api is None:
+            self._api = Api(self._way(), self._timeout_s)
+        return self._api
+
+    def _asked(self, verb: str, path: str) -> Asked:
+        return Asked(self.name, verb, read_path(path))
+
+
+def connect_cluster(name: str, settings: ClusterSettings, numbers: Numbers) -> Cluster:
+    """Return the cluster that the settings call `name`; nothing is read before it is asked for something."""
+    return Cluster(
+        name, lambda: _way(name, settings), timeout_s=numbers.call_timeout_s, namespaces=settings.namespaces
+    )
+
+
+def warm() -> None:
+    """Load, before a process forks for its jobs, what the first call of each would load anew."""
+    Api(Way("https://127.0.0.1:6443", "nowhere"), 1).close()
+
+
+def _way(name: str, settings: ClusterSettings) -> Way:
+    way = in_cluster() if settings.kubeconfig is None else kubeconfig(settings.kubeconfig, settings.context)
+    if way.insecure and not settings.insecure_skip_tls_verify:
+        message = (
+            f"cluster {name}: {way.source} says `insecure-skip-tls-verify`: anybody in between could read our "
+            "token and do what we may. Give it the cluster's `certificate-authority`. If it must be so, set "
+            f"`clusters.{name}.insecure-skip-tls-verify: true` in the settings"
+        )
+        raise BadCertificate(Reason.CERTIFICATE, message)
+    return way
+
+
+def _written(value: Query) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
