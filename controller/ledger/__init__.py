@@ -9,6 +9,7 @@ from controller.ledger.leases import Busy, Gone, Taken
 from controller.ledger.ledger import Ledger, connect, queue_client
 from controller.ledger.records import Counts, End, Episode, NewRollback, Opened, Rollback, State
 from controller.ledger.rollbacks import AskAgain, Hold, LeaseLost, MovedOn
+from controller.ledger.sightings import Sighting, Sweep, Swept
 
 __all__ = [
     "Answer",
@@ -28,7 +29,10 @@ __all__ = [
     "NewRollback",
     "Opened",
     "Rollback",
+    "Sighting",
     "State",
+    "Sweep",
+    "Swept",
     "Taken",
     "connect",
     "queue_client",

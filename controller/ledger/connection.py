@@ -40,7 +40,7 @@ Argument = str | bytes | int | float
 
 NAMES = (
     *("commit", "counts", "decide", "due", "hear", "move"),
-    *("note", "open", "raise", "release", "renew", "take"),
+    *("note", "open", "raise", "release", "renew", "sight", "take"),
 )
 
 _MAY_PASS = (

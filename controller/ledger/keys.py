@@ -17,10 +17,14 @@ QUEUE_LIST = f"rq:queue:{QUEUE}"
 
 DECISIONS = f"{PREFIX}decisions"
 HISTORY = f"{PREFIX}history"
+SWEEPS = f"{PREFIX}sweeps"
+TROUBLES = f"{PREFIX}sweep-troubles"
 UNFINISHED = f"{PREFIX}unfinished"
 WORKERS = f"{PREFIX}workers"
 
 _HISTORY_MOST = 10_000
+_SIGHTINGS_MOST = 50
+"""Revisions of one workload; its own history keeps ten by default."""
 _JUDGED_EVERY_S = 10
 """How exactly it is known when an alert behind an unfinished rollback was last heard."""
 
@@ -43,6 +47,8 @@ def prelude(numbers: Numbers) -> str:
         "EPISODE_KEPT": numbers.episode_kept_s,
         "EFFECT_KEPT": numbers.effect_kept_s,
         "HISTORY_KEPT": numbers.history_kept_s,
+        "SIGHTING_KEPT": numbers.sighting_kept_s,
     }
     lines = [f"local {name} = {round(seconds * 1000)}" for name, seconds in constants.items()]
-    return "\n".join([f"local P, HISTORY_MOST = '{PREFIX}', {_HISTORY_MOST}", *lines, ""])
+    most = f"local HISTORY_MOST, SIGHTINGS_MOST = {_HISTORY_MOST}, {_SIGHTINGS_MOST}"
+    return "\n".join([f"local P = '{PREFIX}'", most, *lines, ""])

@@ -17,6 +17,7 @@ from controller.ledger.keys import QUEUE_LIST
 from controller.ledger.leases import Leases
 from controller.ledger.records import Counts
 from controller.ledger.rollbacks import Rollbacks
+from controller.ledger.sightings import Sightings
 from controller.settings.numbers import Numbers
 from controller.settings.settings import Redis as RedisSettings
 
@@ -37,6 +38,7 @@ class Ledger:
         self.asking = Asking(connection, self._scripts, doorbell)
         self.bells = Bells(self._scripts, doorbell)
         self.health = Health(connection)
+        self.sightings = Sightings(connection, self._scripts)
 
     def hear(self, heard: Heard) -> Answer:
         """Record a notification; durable when it returns. Raises `LedgerUnavailable`."""

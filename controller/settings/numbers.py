@@ -63,6 +63,10 @@ class Numbers(BaseModel):
     """For how long a release that an instance was rolled back from is not gone back to by a rule."""
     history_kept_s: PositiveFloat = 90 * 86_400
     """How long an ended rollback and its journal can be shown."""
+    observe_every_s: PositiveFloat = 30
+    """How often each cluster is looked over: which image digests its healthy workloads run."""
+    sighting_kept_s: PositiveFloat = 400 * 86_400
+    """How long the digests of a release that ran healthily are remembered."""
     termination_grace_s: PositiveFloat = 90
     """What the service manager must grant between SIGTERM and SIGKILL: a worker parks at the next step."""
 
