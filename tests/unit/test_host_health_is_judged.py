@@ -9,10 +9,11 @@ import pytest
 from rules.decisions import Reason
 from rules.errors import NotYet, Permanent
 from rules.plans import StepState
-from workers.hosts.health import Look, Verdict, Watch, Window, judge_unit
+from workers.hosts.health import judge_unit
 from workers.hosts.processes import RunsFrom, runs_from
 from workers.hosts.reports import Unit
 from workers.hosts.takeover import restart_state
+from workers.watching import Look, Verdict, Watch, Window
 
 VALUES = {
     "unit": "shop.service",

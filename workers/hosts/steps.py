@@ -8,9 +8,10 @@ from rules.decisions import Reason
 from rules.errors import NotYet, Permanent, RollbackError, Transient
 from rules.plans import StepKind
 from workers.hosts import commands, reports
-from workers.hosts.health import Look, Verdict, Watch, Window, judge_unit
+from workers.hosts.health import judge_unit
 from workers.hosts.http_probe import why_not_healthy
 from workers.hosts.outcomes import COMMAND_FAILED, require_done
+from workers.watching import Look, Verdict, Watch, Window
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -1,0 +1,101 @@
+"""Deleting the pods of the bad revision that their workload does not replace itself.
+
+A StatefulSet that starts its pods in order waits for ever on one that is not ready, though its template was mended
+since. With `OnDelete` nothing is replaced before somebody deletes it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from rules.decisions import Reason
+from rules.errors import NotYet, Permanent
+from workers.kubernetes import paths
+from workers.kubernetes.failures import Conflict, NotFound
+from workers.kubernetes.pods import is_leaving, is_ready, why_not_ready
+from workers.kubernetes.reading import look
+from workers.kubernetes.rollout import ordinal_of, outdated, pod_hash
+from workers.kubernetes.settling import require_ours
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from rules.instances import WorkloadInstance
+    from workers.driver import Seen
+    from workers.kubernetes.access import Cluster
+    from workers.kubernetes.live import Live
+    from workers.kubernetes.marks import Json
+
+_EVERY_S = 0.3
+_BUDGET_S = 25.0
+
+
+class PodDeletion:
+    """Deletes pods by uid, and only while they carry the bad revision's hash."""
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        instance: WorkloadInstance,
+        clock: Callable[[], float],
+        pause: Callable[[float], None],
+    ) -> None:
+        self._cluster = cluster
+        self._instance = instance
+        self._clock = clock
+        self._pause = pause
+
+    def until_replaced(self, values: Mapping[str, Any], before: Seen, deadline_s: float) -> Seen:
+        """Return once no pod of the bad revision is left to replace."""
+        over_at = float(str(before["since_ms"])) / 1000 + values["within_s"]
+        stop_at = self._clock() + min(_BUDGET_S, max(deadline_s - 5, 1))
+        deleted: list[str] = []
+        while True:
+            live = look(self._cluster, self._instance)
+            require_ours(values, live)
+            # Before its controller has seen the change, a deleted pod would come back as it was.
+            if live.is_caught_up:
+                if not left_to_replace(live, values["bad"], values["how"]):
+                    return {"deleted": deleted}
+                deleted += [self._delete(pod) for pod in to_delete(live, values["bad"], values["how"])]
+            self._wait(live, over_at, stop_at)
+
+    def _delete(self, pod: Json) -> str:
+        metadata = pod["metadata"]
+        try:
+            self._cluster.delete(paths.pods(self._instance.namespace, metadata["name"]), uid=metadata["uid"])
+        except (NotFound, Conflict):
+            return f"{metadata['name']} (gone already)"
+        return str(metadata["name"])
+
+    def _wait(self, live: Live, over_at: float, stop_at: float) -> None:
+        now = self._clock()
+        why = why_not_ready(live.pods) or "its pods are replaced one after the other"
+        if now >= over_at:
+            message = f"{live.name}: not all pods were replaced in time: {why}; see their events and logs"
+            raise Permanent(Reason.NOT_HEALTHY, message)
+        if now >= stop_at:
+            raise NotYet(Reason.NOT_HEALTHY, f"{live.name}: {why}", retry_after_s=1)
+        self._pause(_EVERY_S)
+
+
+def left_to_replace(live: Live, bad: str, how: str) -> list[Json]:
+    """Return the pods of the bad revision that have to go before the rollout can be watched."""
+    if how == "on-delete":
+        return [pod for pod in live.pods if pod_hash(pod) == bad]
+    return [pod for pod in outdated(live) if pod_hash(pod) == bad]
+
+
+def to_delete(live: Live, bad: str, how: str) -> list[Json]:
+    """Return what is deleted now: where pods are stuck, those; with `OnDelete` one, once all others are well."""
+    pods = [pod for pod in live.pods if pod_hash(pod) == bad and not is_leaving(pod)]
+    stuck = sorted((pod for pod in pods if not is_ready(pod)), key=lambda pod: ordinal_of(live, pod))
+    if how != "on-delete":
+        return stuck
+    others = [pod for pod in live.pods if pod_hash(pod) != bad]
+    status = live.workload.get("status") or {}
+    wanted = live.replicas if live.replicas is not None else int(status.get("desiredNumberScheduled", 0))
+    staying = [pod for pod in live.pods if not is_leaving(pod)]
+    if len(staying) < wanted or not all(is_ready(pod) for pod in others):
+        return []
+    return (stuck or sorted(pods, key=lambda pod: -ordinal_of(live, pod)))[:1]

@@ -1,0 +1,149 @@
+"""The driver of workloads: what the runner asks for, in terms of templates, revisions and pods."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from rules.decisions import Reason
+from rules.errors import NotYet, Permanent
+from rules.observations import Observation
+from rules.plans import StepKind, StepState
+from rules.rule import WhenPaused
+from workers.kubernetes import marks, paths, rollout, writing
+from workers.kubernetes.details import details_of
+from workers.kubernetes.plan import Goal, make_plan, make_way_back
+from workers.kubernetes.reading import look
+from workers.kubernetes.releases import releases_seen
+from workers.kubernetes.restoring import NO_DIGESTS, Restoration, restoration
+from workers.kubernetes.steps import WorkloadSteps
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from rules.instances import WorkloadInstance
+    from rules.plans import Plan, Step
+    from workers.driver import Seen
+    from workers.kubernetes.access import Cluster
+    from workers.kubernetes.live import Live
+    from workers.kubernetes.plan import Params
+    from workers.kubernetes.releases import Recorded
+
+_CATCH_UP_S = 0.5
+
+
+class KubernetesDriver:
+    """One workload, for one rollback.
+
+    `recorded` gives the digests that were noted while revisions were healthy. `clock` is wall time: `since_ms` in
+    the journal must mean the same to a worker on another machine.
+    """
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        instance: WorkloadInstance,
+        params: Params,
+        rollback: str,
+        *,
+        recorded: Callable[[], Recorded] = dict,
+        clock: Callable[[], float] = time.time,
+        pause: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._cluster = cluster
+        self._instance = instance
+        self._params = params
+        self._rollback = rollback
+        self._recorded = recorded
+        self._clock = clock
+        self._steps = WorkloadSteps(cluster, instance, rollback, clock, pause)
+        self._live: Live | None = None
+        self._digests: Recorded | None = None
+
+    def observe(self) -> Observation:
+        """Look at the workload, its history and its pods."""
+        live = self._look()
+        return Observation(
+            running=live.running,
+            arrival=live.arrival,
+            fence=marks.fence_of(live.workload),
+            releases=releases_seen(live, self._noted(), self._params.restore, self._params.pin),
+            details=details_of(live),
+            no_history=live.no_history,
+        )
+
+    def plan(self, observation: Observation, to_release: str) -> Plan:
+        """Say what going back takes; raises `Permanent` where the workload is not ours to change."""
+        live = self._seen(observation)
+        if live.is_paused and self._params.when_paused is not WhenPaused.RESUME:
+            message = f"the rollout of {live.name} is paused: resume it, or let the rule say `when-paused: resume`"
+            raise Permanent(Reason.PAUSED, message)
+        return make_plan(self._instance, self._params, live, self._goal(live, to_release))
+
+    def plan_way_back(self, plan: Plan, observation: Observation) -> Plan:
+        """Say what undoing takes, from where it stands."""
+        return make_way_back(self._instance, self._params, self._seen(observation), plan)
+
+    def preflight(self, plan: Plan) -> None:
+        """Ask what only the API server can tell."""
+
+    def evidence(self) -> Seen:
+        """Keep the pods' events and the newest of their logs; what cannot be had is recorded as such."""
+        return {}
+
+    def before(self, step: Step) -> Seen:
+        """Observe what tells this step's done from its not done."""
+        if step.kind is StepKind.PATCH:
+            was: Any = step.values["was"]
+            return {"uid": was["metadata"]["uid"], "sha": was["sha"], "fence": marks.fence_of(was)}
+        seen: dict[str, object] = {"since_ms": int(self._clock() * 1000)}
+        if step.kind is StepKind.ROLLOUT:
+            seen["missed_deadline"] = rollout.missed_deadline(self._cluster.get(paths.workload(self._instance)))
+        return seen
+
+    def inspect(self, step: Step, before: Seen, fence: int) -> StepState:  # noqa: ARG002 - the port's
+        """Look whether a change was made. Looking, telling and deleting by uid are simply done again."""
+        if step.kind is not StepKind.PATCH:
+            return StepState.NOT_DONE
+        workload = self._cluster.get(paths.workload(self._instance))
+        return writing.state_of(step.values, workload, self._rollback)
+
+    def perform(self, step: Step, before: Seen, fence: int, deadline_s: float) -> Seen:
+        """Do the step as a compare-and-set, and see it done."""
+        return self._steps.perform(step, before, fence, deadline_s)
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        self._cluster.close()
+
+    def _look(self) -> Live:
+        self._live = live = look(self._cluster, self._instance)
+        if not live.is_caught_up:
+            message = f"the controller of {live.name} has not seen its newest template yet"
+            raise NotYet(Reason.BACKOFF, message, retry_after_s=_CATCH_UP_S)
+        return live
+
+    def _seen(self, observation: Observation) -> Live:
+        """Return the look that an observation came from, or a new one where it is another by now."""
+        live = self._live
+        if live is None or live.arrival != observation.arrival:
+            live = self._look()
+        return live
+
+    def _noted(self) -> Recorded:
+        if self._digests is None:
+            self._digests = self._recorded()
+        return self._digests
+
+    def _goal(self, live: Live, release: str) -> Goal:
+        revision = next((revision for revision in live.earlier if live.name_of(revision) == release), None)
+        if revision is None:
+            message = f"{live.name} has no release {release} any more: name another"
+            raise Permanent(Reason.RELEASE_MISSING, message)
+        digests = self._noted().get(revision.hash, NO_DIGESTS)
+        found = restoration(revision, live.template, self._params.restore, self._params.pin, digests)
+        if not isinstance(found, Restoration):
+            reason, why = found
+            raise Permanent(reason, f"{release}: {why}")
+        notes = (found.note,) if found.note else ()
+        return Goal(release, found.template, digests=found.digests, notes=notes)

@@ -1,0 +1,56 @@
+"""From a look at a workload to the releases that the core chooses from. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, TypeAlias
+
+from rules.observations import ReleaseSeen
+from workers.kubernetes import images, templates
+from workers.kubernetes.history import rank
+from workers.kubernetes.marks import labels_of
+from workers.kubernetes.restoring import NO_DIGESTS, Digests, Restoration, known_digests, restoration
+
+if TYPE_CHECKING:
+    from rules.rule import Pin, Restore
+    from workers.kubernetes.history import Revision
+    from workers.kubernetes.live import Live
+
+Recorded: TypeAlias = Mapping[str, Digests]
+"""Revision hash → container → digest, as noted while it was healthy."""
+
+
+def releases_seen(live: Live, recorded: Recorded, restore: Restore, pin: Pin) -> tuple[ReleaseSeen, ...]:
+    """Return what runs and what can be gone back to, each by a name of its own.
+
+    Whatever is not the present template is older than it: what comes again gets a new number.
+    """
+    seen: dict[str, ReleaseSeen] = {}
+    if live.current is not None:
+        name = live.name_of(live.current)
+        seen[name] = ReleaseSeen(name, (1, 1, live.current.number), aliases=_aliases(live.current, recorded))
+    for revision in live.earlier:
+        name = live.name_of(revision)
+        # The same name again is the same bits: a release that was pinned, and the revision it came from.
+        if name not in seen:
+            seen[name] = _earlier(live, revision, recorded, restore, pin)
+    return tuple(seen.values())
+
+
+def _earlier(live: Live, revision: Revision, recorded: Recorded, restore: Restore, pin: Pin) -> ReleaseSeen:
+    found = restoration(revision, live.template, restore, pin, recorded.get(revision.hash, NO_DIGESTS))
+    name, order, aliases = live.name_of(revision), (0, *rank(revision)), _aliases(revision, recorded)
+    if isinstance(found, Restoration):
+        return ReleaseSeen(name, order, aliases=aliases, note=found.note)
+    reason, why = found
+    return ReleaseSeen(name, order, aliases=aliases, unfit=(reason, f"{name}: {why}"))
+
+
+def _aliases(revision: Revision, recorded: Recorded) -> tuple[str, ...]:
+    """Return the other words for a release: versions, tags, digests and revision numbers."""
+    template, named = revision.template, templates.images(revision.template)
+    label = labels_of(template).get("app.kubernetes.io/version", "")
+    version = images.version_of(template, templates.first_image(template))
+    digests = known_digests(revision, recorded.get(revision.hash, NO_DIGESTS)).values()
+    words = (version, label, *images.names_in(named), *digests, *revision.numbers)
+    return tuple(dict.fromkeys(word for word in words if word))
