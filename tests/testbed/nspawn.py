@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
+from testbed.control_groups import IN_OWN_GROUPS
 from testbed.parts import program
 from testbed.programs import end_with_parent
 from testbed.slots import Slot, ip
@@ -81,7 +82,7 @@ def spawn(slot: Slot, name: str, address: str, root: Path) -> Iterator[subproces
     place = [f"--directory={root}", f"--network-namespace-path=/run/netns/{namespace}"]
     with (slot.folder / f"{name}.console").open("wb") as console:
         process = subprocess.Popen(
-            ["sh", "-c", _IN_OWN_GROUPS, "sh", namespace, *nspawn, *place],
+            ["sh", "-c", IN_OWN_GROUPS, "sh", namespace, *nspawn, *place],
             stdin=subprocess.DEVNULL,
             stdout=console,
             stderr=console,
@@ -97,17 +98,6 @@ def spawn(slot: Slot, name: str, address: str, root: Path) -> Iterator[subproces
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-
-
-_IN_OWN_GROUPS = """\
-name=$1; shift
-for tree in /sys/fs/cgroup /sys/fs/cgroup/systemd /sys/fs/cgroup/unified; do
-  [ -e "$tree/cgroup.procs" ] || continue
-  mkdir -p "$tree/$name" && echo $$ > "$tree/$name/cgroup.procs" || echo "no control group in $tree" >&2
-done
-exec "$@"
-"""
-"""Two hosts in one control group would see, and wait for, each other's units."""
 
 
 def wait_for_boot(process: subprocess.Popen[bytes]) -> int:

@@ -22,8 +22,16 @@ PACKAGES = {
     "amtool": "prometheus-alertmanager",
     "redis-server": "redis-server",
     "shellcheck": "shellcheck",
+    "etcd": "etcd-server",
+    "containerd": "containerd",
+    "runc": "runc",
+    "host-local": "containernetworking-plugins",
+    "docker-registry": "docker-registry",
+    "skopeo": "skopeo",
 }
 """Program → the Debian package that brings it."""
+PLUGINS = Path("/usr/lib/cni")
+"""Where Debian puts the programs that connect a pod to its network."""
 
 
 class PartMissingError(Exception):
@@ -49,7 +57,7 @@ def on_debian_as_root() -> bool:
 
 def program(name: str) -> str:
     """Return the path of a program, or raise `PartMissingError`."""
-    path = shutil.which(name, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
+    path = shutil.which(name, path=_search_path())
     if path is None:
         package = PACKAGES.get(name, name)
         raise PartMissingError(name, f"install Debian's {package}, or run `make test` as root on Debian")
@@ -58,8 +66,12 @@ def program(name: str) -> str:
 
 def missing_packages() -> list[str]:
     """Return the Debian packages whose programs are not here."""
-    found = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
+    found = _search_path()
     return sorted({package for name, package in PACKAGES.items() if shutil.which(name, path=found) is None})
+
+
+def _search_path() -> str:
+    return f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin:{PLUGINS}"
 
 
 def install(packages: list[str]) -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import sys
 
+from testbed.debian_package import busybox, kubectl
 from testbed.debian_root import debian_root
-from testbed.parts import install, missing_packages, on_debian_as_root
+from testbed.kubernetes_build import build_kubernetes
+from testbed.parts import PartMissingError, install, missing_packages, on_debian_as_root
 
 
 def main() -> None:
@@ -13,12 +15,18 @@ def main() -> None:
     missing = missing_packages()
     if not on_debian_as_root():
         lacks = f"; missing: {', '.join(missing)}" if missing else ""
-        sys.stderr.write(f"testbed: not root on Debian, so the systemd hosts will not be started{lacks}\n")
+        without = "neither the systemd hosts nor the Kubernetes cluster will be started"
+        sys.stderr.write(f"testbed: not root on Debian, so {without}{lacks}\n")
         return
     if missing:
         sys.stderr.write(f"testbed: installing {', '.join(missing)}\n")
         install(missing)
-    debian_root()
+    for part in (debian_root, kubectl, busybox, build_kubernetes):
+        try:
+            part()
+        except PartMissingError as missed:
+            # The tests that need it say so too, each by its name.
+            sys.stderr.write(f"testbed: cannot have {missed}\n")
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from testbed import control_groups
 from testbed.parts import PartMissingError, program
 from testbed.wait import until
 
@@ -55,10 +56,10 @@ class Slot:
 
 
 @contextlib.contextmanager
-def take_slot() -> Iterator[Slot]:
-    """Hold a slot of one's own, cleared before and after."""
+def take_slot(part: str = "systemd hosts") -> Iterator[Slot]:
+    """Hold a slot of one's own, cleared before and after; `part` is what is missing if there is none."""
     if os.geteuid() != 0:
-        raise PartMissingError("systemd hosts", "needs root on Debian")
+        raise PartMissingError(part, "needs root on Debian")
     HOME.mkdir(parents=True, exist_ok=True)
     for number in range(SLOTS):
         with (HOME / f"{number}.lock").open("w") as lock:
@@ -73,7 +74,7 @@ def take_slot() -> Iterator[Slot]:
             finally:
                 clear(slot)
             return
-    raise PartMissingError("systemd hosts", f"all {SLOTS} slots under {HOME} are in use by live test runs")
+    raise PartMissingError(part, f"all {SLOTS} slots under {HOME} are in use by live test runs")
 
 
 def clear(slot: Slot) -> None:
@@ -81,12 +82,11 @@ def clear(slot: Slot) -> None:
     for namespace in _namespaces(slot):
         _end_processes_in(namespace)
         ip("netns", "del", namespace)
+    control_groups.end_and_remove(f"{slot.bridge}-")
     for mount in _mounts_under(slot.folder):
         subprocess.run([program("umount"), "-l", mount], check=True)
     if (Path("/sys/class/net") / slot.bridge).exists():
         ip("link", "del", slot.bridge)
-    for group in sorted(Path("/sys/fs/cgroup").glob(f"**/{slot.bridge}-*"), reverse=True):
-        _remove_group(group)
     shutil.rmtree(slot.folder, ignore_errors=True)
 
 
@@ -94,7 +94,7 @@ def ip(*arguments: str) -> str:
     """Run iproute2's `ip` and return what it prints."""
     done = subprocess.run([program("ip"), *arguments], capture_output=True, text=True, check=False)
     if done.returncode != 0:
-        raise PartMissingError("systemd hosts", f"ip {' '.join(arguments)}: {done.stderr.strip()}")
+        raise PartMissingError("network namespaces", f"ip {' '.join(arguments)}: {done.stderr.strip()}")
     return done.stdout
 
 
@@ -119,12 +119,3 @@ def _end_processes_in(namespace: str) -> None:
 def _mounts_under(folder: Path) -> list[str]:
     points = (line.split()[1] for line in Path("/proc/self/mounts").read_text().splitlines())
     return sorted((point for point in points if point.startswith(f"{folder}/")), reverse=True)
-
-
-def _remove_group(group: Path) -> None:
-    """Remove a control group with its children; one that is still emptying is left to the next run."""
-    for child in sorted((path for path in group.glob("**/*") if path.is_dir()), reverse=True):
-        with contextlib.suppress(OSError):
-            child.rmdir()
-    with contextlib.suppress(OSError):
-        group.rmdir()
