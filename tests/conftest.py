@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Generator, Iterator
+from pathlib import Path
 
 import pytest
+from testbed.cluster import LENT, Cluster, lent_cluster
 from testbed.hosts import Hosts, boot_hosts
+from testbed.own_cluster import own_cluster
 from testbed.parts import PartMissingError
 
 REQUIRE_ALL = os.environ.get("ROLLBACK_REQUIRE_ALL") == "1"
@@ -43,3 +46,20 @@ def hosts(booted_hosts: Hosts) -> Hosts:
     """Give the booted hosts, each with the good release running and the bad one waiting."""
     booted_hosts.fresh()
     return booted_hosts
+
+
+@pytest.fixture(scope="session")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """Start the cluster of this run, once, or take the one that the developer lends."""
+    folder = tmp_path_factory.mktemp("cluster")
+    lent = os.environ.get(LENT)
+    with lent_cluster(Path(lent), folder) if lent else own_cluster(folder) as running:
+        yield running
+
+
+@pytest.fixture
+def namespace(cluster: Cluster) -> Iterator[str]:
+    """Give a namespace of the test's own; it goes away with all that is in it, and nobody waits for that."""
+    name = cluster.make_namespace()
+    yield name
+    cluster.delete("Namespace", None, name)

@@ -47,23 +47,36 @@ def make_everywhere(name: str) -> None:
                     (parent / "cgroup.subtree_control").write_text(wanted)
 
 
+def processes(prefix: str) -> list[int]:
+    """Return the ids of the processes in the groups that bear the prefix."""
+    return sorted({pid for group in _groups(prefix) for pid in _in(group)})
+
+
 def end_and_remove(prefix: str) -> None:
     """Kill what runs in the groups that bear the prefix, and remove them."""
-    tops = [top for tree in trees() for top in tree.glob(f"{prefix}*")]
-    groups = [path for top in tops for path in (top, *top.glob("**/")) if path.is_dir()]
+    groups = _groups(prefix)
     for group in groups:
         until(partial(_ended, group), within_s=20, what=f"no process is left in {group}")
-    for group in sorted(set(groups), reverse=True):
+    for group in sorted(groups, reverse=True):
         with contextlib.suppress(OSError):
             group.rmdir()
 
 
+def _groups(prefix: str) -> set[Path]:
+    tops = (top for tree in trees() for top in tree.glob(f"{prefix}*"))
+    return {path for top in tops for path in (top, *top.glob("**/")) if path.is_dir()}
+
+
+def _in(group: Path) -> list[int]:
+    try:
+        return [int(pid) for pid in (group / "cgroup.procs").read_text().split()]
+    except OSError:  # removed, or one whose processes count where its threads do
+        return []
+
+
 def _ended(group: Path) -> bool:
     """Kill once more; whether nothing was left to kill."""
-    try:
-        pids = [int(pid) for pid in (group / "cgroup.procs").read_text().split()]
-    except FileNotFoundError:
-        return True
+    pids = _in(group)
     for pid in pids:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
