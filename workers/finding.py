@@ -11,6 +11,8 @@ from rules.inventory import Inventory
 from rules.rule import Rule
 from rules.targets import Found, find_instances
 
+NO_CLUSTER = "the settings name no cluster: add it under `clusters:`, with its kubeconfig"
+
 
 class Finder(Protocol):
     """Finds instances for one job, and remembers for as long what it has seen."""
@@ -49,7 +51,7 @@ class NoClusters:
     def find(self, rule: Rule, alert: Alert, siblings: Sequence[Alert]) -> Found:
         """Say what is missing."""
         del rule, alert, siblings
-        return (), Decision(Outcome.HOLD, Reason.CLUSTER_UNKNOWN, "no cluster is configured: add `clusters:`")
+        return (), Decision(Outcome.HOLD, Reason.CLUSTER_UNKNOWN, NO_CLUSTER)
 
     def close(self) -> None:
         """Nothing is open."""

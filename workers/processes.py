@@ -6,18 +6,20 @@ import gc
 import signal
 from collections.abc import Callable
 from functools import partial
+from typing import TYPE_CHECKING
 
 import structlog
 
 from controller.ledger import Ledger, LedgerUnavailable, connect, queue_client
 from controller.ledger.connection import translated
+from controller.settings.clusters import clusters_in_force
 from controller.settings.house import House
 from controller.settings.settings import Settings
 from rules.decisions import Reason
 from rules.errors import Permanent
 from rules.instances import Instance, WorkloadInstance
 from workers.driver import Driver
-from workers.finding import Finding, NoClusters
+from workers.finding import NO_CLUSTER, Finding, NoClusters
 from workers.hosts import Params, reach
 from workers.reconciler import reconcile
 from workers.rqworker import work
@@ -25,26 +27,50 @@ from workers.site import Site
 from workers.stopping import Stopping
 from workers.terms import Terms
 
+if TYPE_CHECKING:
+    from workers.clusters import Clusters
+
 log = structlog.get_logger(__name__)
 
 
 def build_site(settings: Settings, house: House) -> Site:
     """Build what a worker needs; connects to nothing yet."""
+    ledger = connect(settings.redis, settings.numbers, "worker")
+    clusters = _clusters(settings, ledger)
     return Site(
         numbers=settings.numbers,
         house=house,
-        ledger=connect(settings.redis, settings.numbers, "worker"),
+        ledger=ledger,
         lease_ledger=lambda: connect(settings.redis, settings.numbers, "lease"),
-        reach=partial(_reach, house),
-        find=lambda: Finding(house.inventory, NoClusters()),
+        reach=partial(_reach, house, clusters),
+        find=lambda: Finding(house.inventory, clusters.finder() if clusters else NoClusters()),
     )
 
 
-def _reach(house: House, instance: Instance, rollback: str, terms: Terms, clock: Callable[[], float]) -> Driver:
+def _clusters(settings: Settings, ledger: Ledger) -> Clusters | None:
+    """Return the way to clusters; who has none is spared the memory of their client."""
+    found = clusters_in_force(settings.clusters)
+    if not found:
+        return None
+    from workers.clusters import Clusters  # noqa: PLC0415
+
+    clusters = Clusters(found, settings.numbers, ledger)
+    clusters.warm()
+    return clusters
+
+
+def _reach(
+    house: House,
+    clusters: Clusters | None,
+    instance: Instance,
+    rollback: str,
+    terms: Terms,
+    clock: Callable[[], float],
+) -> Driver:
     if isinstance(instance, WorkloadInstance):
-        raise Permanent(
-            Reason.CLUSTER_UNKNOWN, f"no cluster is called {instance.cluster}; name it under `clusters:`"
-        )
+        if clusters is None:
+            raise Permanent(Reason.CLUSTER_UNKNOWN, NO_CLUSTER)
+        return clusters.reach(instance, rollback, terms, clock)
     params = Params(terms.evidence_logs_s, terms.healthy_within_s, terms.steady_s)
     return reach(instance, house.inventory, params, rollback, clock=clock)
 

@@ -1,0 +1,73 @@
+"""The clusters of the settings, as one process uses them: each is connected to when it is first asked."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from controller.ledger import Ledger
+from controller.settings.clusters import ClusterSettings
+from controller.settings.numbers import Numbers
+from rules.decisions import Reason
+from rules.errors import Permanent
+from rules.instances import WorkloadInstance
+from workers.driver import Driver
+from workers.finding import Finder
+from workers.kubernetes.access import Cluster, connect_cluster, warm
+from workers.kubernetes.finding import KubernetesFinder
+from workers.kubernetes.plan import Params
+from workers.kubernetes.reach import reach
+from workers.terms import Terms
+
+
+@dataclass(slots=True)
+class Clusters:
+    """Leads to clusters by name. What was connected before a fork is not used after it."""
+
+    settings: Mapping[str, ClusterSettings]
+    numbers: Numbers
+    ledger: Ledger
+    _open: dict[tuple[int, str], Cluster] = field(default_factory=dict)
+
+    def warm(self) -> None:
+        """Load what every job needs, before the process forks for them."""
+        warm()
+
+    def cluster(self, name: str) -> Cluster:
+        """Return a cluster by its name; raises `Permanent` for one that the settings do not have."""
+        if name not in self.settings:
+            known = ", ".join(self.settings) or "none"
+            message = f"the settings have no cluster {name!r} (they have {known}): add it under `clusters:`"
+            raise Permanent(Reason.CLUSTER_UNKNOWN, message)
+        ours = (os.getpid(), name)
+        if ours not in self._open:
+            self._open[ours] = connect_cluster(name, self.settings[name], self.numbers)
+        return self._open[ours]
+
+    def finder(self) -> Finder:
+        """Build what finds workloads for one job."""
+        return KubernetesFinder(self.cluster, tuple(self.settings))
+
+    def reach(self, instance: WorkloadInstance, rollback: str, terms: Terms, clock: Callable[[], float]) -> Driver:
+        """Reach a workload for a rollback."""
+        params = Params(
+            to=terms.to,
+            restore=terms.restore,
+            pin=terms.pin,
+            gitops=terms.gitops,
+            when_paused=terms.when_paused,
+            evidence_logs_s=terms.evidence_logs_s,
+            healthy_within_s=terms.healthy_within_s,
+            steady_s=terms.steady_s,
+            who=terms.who,
+            why=terms.why,
+        )
+        return reach(
+            instance,
+            self.cluster(instance.cluster),
+            params,
+            rollback,
+            recorded=lambda: self.ledger.sightings.digests(instance.id),
+            clock=clock,
+        )
