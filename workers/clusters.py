@@ -15,9 +15,9 @@ from rules.instances import WorkloadInstance
 from workers.driver import Driver
 from workers.finding import Finder
 from workers.kubernetes.access import Cluster, connect_cluster, warm
+from workers.kubernetes.driver import KubernetesDriver
 from workers.kubernetes.finding import KubernetesFinder
 from workers.kubernetes.plan import Params
-from workers.kubernetes.reach import reach
 from workers.terms import Terms
 
 
@@ -63,9 +63,9 @@ class Clusters:
             who=terms.who,
             why=terms.why,
         )
-        return reach(
-            instance,
+        return KubernetesDriver(
             self.cluster(instance.cluster),
+            instance,
             params,
             rollback,
             recorded=lambda: self.ledger.sightings.digests(instance.id),
