@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from rules.reading.contradictions import contradictions
 from rules.reading.fileerrors import FileError, Place, RuleFileErrors
-from rules.reading.modelerrors import check
+from rules.reading.modelerrors import check, find_node
 from rules.reading.rulemodels import LATER, OF_ONE_RULE, RuleFileModel, RuleModel
 from rules.reading.yamlfile import read_yaml
 from rules.reading.yamlnodes import Broken, Entry, Mapping, Scalar, Sequence
@@ -86,8 +87,16 @@ def _read_rule(node: Node, document: Document) -> tuple[Rule | None, list[FileEr
     model, errors = check(RuleModel, node, document, later=LATER)
     if model is None:
         return None, errors
+    if errors := list(_contradictions(model, node, document)):
+        return None, errors
     line, _ = _name_place(node)
     return model.read(f"{document.file}:{line}"), errors
+
+
+def _contradictions(model: RuleModel, node: Node, document: Document) -> Iterator[FileError]:
+    for loc, message in contradictions(model):
+        place, key = find_node(node, loc)
+        yield document.error(key if key and loc[-1] == "[key]" else place, message)
 
 
 def _check_defaults(defaults: Mapping, document: Document) -> Iterator[FileError]:

@@ -6,7 +6,9 @@ Every one refuses what is not text, so that nothing is converted silently. The p
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from enum import StrEnum
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -22,10 +24,13 @@ from pydantic_core import PydanticCustomError, core_schema
 
 from rules.durations import DurationError, parse_duration
 from rules.matchers import Matcher, MatcherError, parse_matchers
+from rules.reading.wording import near_miss, not_enforced
 from rules.templates import Template, TemplateError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
+
+Word = TypeVar("Word", bound=StrEnum)
 
 NOT_TEXT = "not_text"
 MATCHER = "matcher"
@@ -111,6 +116,21 @@ def _some(value: str) -> str:
 
 def _listed(value: Any) -> Any:
     return value if isinstance(value, list) else [value]
+
+
+def one_of(kind: type[Word], *words: str, later: Mapping[str, str] = MappingProxyType({})) -> GetPydanticSchema:
+    """Read one of these words, or of all of `kind`; `later` maps words of a coming version to their fields."""
+    known = words or tuple(word.value for word in kind)
+
+    def read(value: Any) -> Word:
+        written = text(value)
+        if written in later:
+            say(not_enforced(later[written], "write " + " or ".join(known)))
+        if written not in known:
+            say(f"`{written}` is not known here{near_miss(written, known) or '; write ' + ' or '.join(known)}")
+        return kind(written)
+
+    return reads(read)
 
 
 def reads(function: Callable[[Any], Any]) -> GetPydanticSchema:

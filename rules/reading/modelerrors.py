@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, get_args
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, get_args
 from pydantic import BaseModel, ValidationError
 
 from rules.reading.fieldtypes import INCOMPLETE, MATCHER, NOT_TEXT, SAID
+from rules.reading.wording import near_miss, not_enforced
 from rules.reading.yamlnodes import Broken, Mapping, Scalar, Sequence, value_of
 from rules.reading.yamltraps import cut_at_comment, not_text
 
@@ -54,20 +54,6 @@ def check(
         details = error.errors(include_url=False)
     wanted = (detail for detail in details if not (partial and detail["type"] in {"missing", INCOMPLETE}))
     return None, [found for detail in wanted if (found := _explain(detail, model, node, document, later))]
-
-
-def near_miss(word: str, known: Iterable[str]) -> str:
-    """Return `; did you mean …?` when a known word is close, else nothing."""
-    close = difflib.get_close_matches(word.lower().replace("_", "-"), list(known), n=1)
-    return f"; did you mean `{close[0]}`?" if close else ""
-
-
-def not_enforced(field: str, instead: str = "remove it", *, of: str = "rules/v1") -> str:
-    """Say that a field has no effect yet, which is why it may not stand in a file."""
-    return (
-        f"`{field}` is part of {of} but this version does not enforce it yet; {instead} "
-        "(a file must not look safer than it is)"
-    )
 
 
 def _explain(

@@ -10,13 +10,15 @@ from collections import Counter, defaultdict
 from itertools import combinations, product
 from typing import TYPE_CHECKING
 
-from rules.rule import Mode
+from rules.rule import EVERY, Mode, SameAs, ScaleToZero, to_word
+from rules.workloads.names import KINDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from rules.instances import WorkloadKind
     from rules.matchers import Matcher
-    from rules.rule import Rule, Target, When
+    from rules.rule import KubernetesTarget, Rule, Target, When
     from rules.templates import Template
 
 _MOST_COMPARED = 200_000
@@ -35,18 +37,52 @@ def oddities(rule: Rule) -> Iterator[str]:
         if clash := _clash(branch):
             which = f"list {number} of its `any`" if rule.when.any_of else "its matchers"
             yield f"`{rule.name}` can never match by {which}: {clash[0]} and {clash[1]} exclude each other"
+    yield from _odd_hosts(rule) if rule.target.hosts is not None else _odd_workloads(rule)
+
+
+def _odd_hosts(rule: Rule) -> Iterator[str]:
     target = rule.target
-    if target.hosts.instance is None and not (target.only or target.except_ or target.running):
-        acts = "would take" if rule.mode is Mode.OBSERVE else "takes"
+    if _instance(target) is None and not _chooses(target):
         yield (
-            f"`{rule.name}` {acts} every host of the service back; name the instance under `hosts`, "
+            f"`{rule.name}` {_takes(rule)} every host of the service back; name the instance under `hosts`, "
             "or choose some with `only:`, `except:` or `running:`"
         )
-    if target.hosts.instance is None and target.service is None:
+    if _instance(target) is None and target.service is None:
         yield (
             f"`{rule.name}` names neither an instance nor a service; it depends on the alert's label "
             "app.kubernetes.io/name or app. Add `service:`"
         )
+
+
+def _odd_workloads(rule: Rule) -> Iterator[str]:
+    target = rule.target
+    within = target.kubernetes
+    if within is not None and within.selector == {} and within.workload is None and not _chooses(target):
+        place = "cluster" if within.namespace and within.namespace.text == EVERY else "namespace"
+        yield (
+            f"`{rule.name}` {_takes(rule)} every workload of the {place} back on an alert that names none; "
+            "write labels under `selector`, or choose some with `only:`, `except:` or `running:`"
+        )
+    for at, entry in enumerate(rule.to):
+        if isinstance(entry, ScaleToZero) and at < len(rule.to) - 1:
+            yield (
+                f"`{rule.name}` asks for {to_word(rule.to[at + 1])} only where it may not scale to zero; "
+                "put scale-to-zero last in `to`"
+            )
+        if isinstance(entry, SameAs) and entry.labels == target.only:
+            yield f"`{rule.name}` goes by `same-as` to what `only:` selects, which is itself; name the stable one"
+
+
+def _takes(rule: Rule) -> str:
+    return "would take" if rule.mode is Mode.OBSERVE else "takes"
+
+
+def _chooses(target: Target) -> bool:
+    return bool(target.only or target.except_ or target.running)
+
+
+def _instance(target: Target) -> Template | None:
+    return target.hosts.instance if target.hosts else None
 
 
 def overlaps(rules: Sequence[Rule]) -> Iterator[tuple[Rule, str]]:
@@ -122,7 +158,9 @@ def _clash(matchers: tuple[Matcher, ...]) -> tuple[Matcher, Matcher] | None:
 def _targets_may_meet(first: Target, second: Target) -> bool:
     if _fixed_and_different(first.service, second.service) or _fixed_and_different(first.running, second.running):
         return False
-    if _fixed_and_different(first.hosts.instance, second.hosts.instance):
+    if (first.hosts is None) != (second.hosts is None):
+        return False
+    if _fixed_and_different(_instance(first), _instance(second)) or _apart(first.kubernetes, second.kubernetes):
         return False
     return not any(
         _disjoint(first.only.get(label, ()), second.only.get(label, ()))
@@ -130,6 +168,32 @@ def _targets_may_meet(first: Target, second: Target) -> bool:
         or _excluded(second, first, label)
         for label in Counter((*first.only, *second.only))
     )
+
+
+def _apart(first: KubernetesTarget | None, second: KubernetesTarget | None) -> bool:
+    """Tell whether two rules about workloads look in other places, or for other names or labels."""
+    if first is None or second is None:
+        return False
+    if _fixed_and_different(first.cluster, second.cluster) or _other_names(first.workload, second.workload):
+        return True
+    everywhere = EVERY in {place.text for place in (first.namespace, second.namespace) if place}
+    if not everywhere and _fixed_and_different(first.namespace, second.namespace):
+        return True
+    one, other = first.selector or {}, second.selector or {}
+    return any(one[label] != other[label] for label in one.keys() & other.keys())
+
+
+def _other_names(first: Template | None, second: Template | None) -> bool:
+    """Tell two workloads apart; one without its kind may be of any."""
+    if not _fixed_and_different(first, second) or first is None or second is None:
+        return False
+    (kind, name), (other_kind, other) = (_kind_and_name(one.text) for one in (first, second))
+    return name != other or (kind is not None and other_kind is not None and kind != other_kind)
+
+
+def _kind_and_name(text: str) -> tuple[WorkloadKind | None, str]:
+    kind, slash, name = text.rpartition("/")
+    return (KINDS.get(kind.lower()) if slash else None), name
 
 
 def _fixed_and_different(first: Template | None, second: Template | None) -> bool:

@@ -12,21 +12,25 @@ from typing import Annotated, Any
 
 from pydantic import Field, WithJsonSchema, WrapValidator, model_validator
 
-from rules.reading.fieldtypes import Duration, Prose, Section, SomeTime, Text, checked, reads, say, text
-from rules.reading.modelerrors import Later, near_miss, not_enforced
+from rules.reading.fieldtypes import Duration, Prose, Section, SomeTime, Text, checked, one_of, reads, say, text
+from rules.reading.modelerrors import Later
+from rules.reading.releasemodels import ToEntry, with_words
 from rules.reading.selectionmodels import TargetModel, WhenModel
-from rules.rule import Mode, Previous, Retry, Rule, Verify, Version
-from rules.services import is_safe_name
+from rules.reading.wording import near_miss, not_enforced
+from rules.rule import Gitops, Mode, Pin, Restore, Retry, Rule, Verify
 
 if typing.TYPE_CHECKING:
     from pydantic import ValidatorFunctionWrapHandler
 
+    from rules.rule import To
+
 LATER = Later(
     "rules/v1",
     (
-        *("guards", "notify", "restore", "waves"),
+        *("notify", "waves"),
+        *("guards.caused-by-release", "guards.cooldown", "guards.limits", "guards.affected", "guards.freeze"),
         *("when.for", "when.alert-for", "when.unless", "when.also"),
-        *("target.kubernetes", "target.arrived-within"),
+        *("target.arrived-within",),
         *("before.require", "verify.check", "verify.on-ineffective"),
     ),
 )
@@ -34,7 +38,6 @@ LATER = Later(
 OF_ONE_RULE = ("name", "description")
 """What no other rule can inherit."""
 
-_LATER_TO = ("last-known-good", "stable", "scale-to-zero", "same-as")
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]*")
 _LONGEST_NAME = 63
 
@@ -56,42 +59,10 @@ def _mode(value: Any) -> Mode:
     return Mode(written)
 
 
-def _release(name: str) -> str | None:
-    if "{{" in name:
-        return "templates are not looked up here; write the release's name"
-    if not is_safe_name(name):
-        return f"`{name}` cannot name a release: no /, no control character, no - or . first, 255 bytes at most"
-    return None
-
-
 def _cleared(value: Any, handler: ValidatorFunctionWrapHandler) -> float:
     if value == "auto":
         say(not_enforced("cleared-within: auto", "write a duration such as 15m"))
     return float(handler(value))
-
-
-class VersionModel(Section):
-    """One release by its name."""
-
-    version: Annotated[Text, checked(_release), Field(description="The release's name.")]
-
-
-def _to(value: Any, handler: ValidatorFunctionWrapHandler) -> Previous | Version:
-    if isinstance(value, dict) and (later := next((key for key in _LATER_TO if key in value), None)):
-        say(not_enforced(f"to: {later}", "write previous or {version: NAME}"))
-    if isinstance(value, dict):
-        return Version(handler(value).version)
-    written = text(value)
-    if written in _LATER_TO:
-        say(not_enforced(f"to: {written}", "write previous or {version: NAME}"))
-    if written != "previous":
-        hint = near_miss(written, ("previous",)) or f"; for a release's name write {{version: {written}}}"
-        say(f"`{written}` is not known here{hint}")
-    return Previous()
-
-
-def _or_previous(schema: dict[str, Any]) -> None:
-    schema["items"] = {"anyOf": [{"const": "previous"}, schema["items"]]}
 
 
 class EvidenceModel(Section):
@@ -118,6 +89,17 @@ class VerifyModel(Section):
     def read(self) -> Verify:
         """Return it as the rest of the project sees it."""
         return Verify(self.healthy_within, self.steady, self.cleared_within)
+
+
+class GuardsModel(Section):
+    """What keeps a rule from acting."""
+
+    gitops: Annotated[
+        Gitops,
+        one_of(Gitops, later={"pause": "guards.gitops: pause"}),
+        Field(description="What is done about a workload that a GitOps controller keeps as it wants it."),
+        WithJsonSchema({"enum": [word.value for word in Gitops]}),
+    ] = Gitops.REFUSE
 
 
 class RetryModel(Section):
@@ -158,14 +140,29 @@ class RuleModel(Section):
     when: Annotated[WhenModel, Field(description="Which alerts the rule is about.")]
     target: Annotated[TargetModel, Field(description="Which instances the rule is about.")]
     to: Annotated[
-        list[Annotated[VersionModel, WrapValidator(_to)]],
+        list[ToEntry],
         Field(
             min_length=1,
-            json_schema_extra=_or_previous,
+            json_schema_extra=with_words,
             description="Releases to go back to, in order: the first that can be had is taken.",
         ),
     ]
+    restore: Annotated[
+        Restore,
+        one_of(Restore, "template", "images"),
+        Field(
+            description="What of a release is brought back. Without it: the pod template; for same-as the images."
+        ),
+        WithJsonSchema({"enum": ["template", "images"]}),
+    ] = Restore.AUTO
+    pin: Annotated[
+        Pin,
+        one_of(Pin),
+        Field(description="Whether images are named by their digest where their tag may have moved."),
+        WithJsonSchema({"enum": [word.value for word in Pin]}),
+    ] = Pin.AUTO
     before: Annotated[BeforeModel, Field(description="What happens before the first change.")] = BeforeModel()
+    guards: Annotated[GuardsModel, Field(description="What keeps the rule from acting.")] = GuardsModel()
     verify: Annotated[VerifyModel, Field(description="How it is seen that going back helped.")] = VerifyModel()
     retry: Annotated[RetryModel, Field(description="How an attempt that failed is repeated.")] = RetryModel()
 
@@ -177,7 +174,10 @@ class RuleModel(Section):
             mode=self.mode,
             when=self.when.read(),
             target=self.target.read(),
-            to=typing.cast("tuple[Previous | Version, ...]", tuple(self.to)),
+            to=typing.cast("tuple[To, ...]", tuple(self.to)),
+            restore=self.restore,
+            pin=self.pin,
+            gitops=self.guards.gitops,
             evidence_logs_s=self.before.evidence.logs,
             verify=self.verify.read(),
             retry=self.retry.read(),

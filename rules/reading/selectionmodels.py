@@ -5,10 +5,11 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
 from rules.matchers import Matcher
 from rules.reading.fieldtypes import INCOMPLETE, AnyOf, MatcherText, Section, TemplateText, Text, say
+from rules.reading.kubernetesmodels import KubernetesModel
 from rules.rule import HostsTarget, Target, When
 
 if TYPE_CHECKING:
@@ -68,10 +69,13 @@ class HostsModel(Section):
 class TargetModel(Section):
     """Which instances the rule is about."""
 
+    model_config = ConfigDict(json_schema_extra={"not": {"required": ["hosts", "kubernetes"]}})
+
     hosts: Annotated[HostsModel | None, Field(description="Services on hosts of the inventory.")] = None
+    kubernetes: Annotated[KubernetesModel | None, Field(description="Workloads of a Kubernetes cluster.")] = None
     service: Annotated[
         TemplateText | None,
-        Field(description="The service. Without it: the host's only one, or what the alert's labels say."),
+        Field(description="The service. Without it: the host's only one, or what labels say."),
     ] = None
     only: Annotated[
         dict[Text, AnyOf],
@@ -90,18 +94,24 @@ class TargetModel(Section):
 
     @model_validator(mode="after")
     def _names_a_kind(self) -> TargetModel:
-        if self.hosts is None:
+        if self.hosts is None and self.kubernetes is None:
             say(
-                "`hosts` is missing: this version rolls back services on hosts; "
-                "add `hosts: {}` or `hosts: {instance: …}`",
+                "`hosts` or `kubernetes` is missing: say what is rolled back; "
+                "add `hosts: {instance: …}` or `kubernetes: {}`",
                 INCOMPLETE,
             )
         return self
 
     def read(self) -> Target:
         """Return it as the rest of the project sees it."""
-        hosts = HostsTarget(self.hosts.instance if self.hosts else None)
-        return Target(hosts, self.service, _frozen(self.only), _frozen(self.except_), self.running)
+        return Target(
+            hosts=None if self.hosts is None else HostsTarget(self.hosts.instance),
+            kubernetes=None if self.kubernetes is None else self.kubernetes.read(),
+            service=self.service,
+            only=_frozen(self.only),
+            except_=_frozen(self.except_),
+            running=self.running,
+        )
 
 
 def _frozen(values: Mapping[str, list[str]]) -> Mapping[str, tuple[str, ...]]:

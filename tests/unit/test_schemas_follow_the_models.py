@@ -63,7 +63,11 @@ rules:
 """
 
 REFUSED = [
-    {"rule": "guards: {}"},
+    {"rule": "guards: {cooldown: 30m}"},
+    {"rule": "guards: {gitops: pause}"},
+    {"rule": "restore: auto"},
+    {"rule": "to: [same-as]"},
+    {"rule": "to: [{same-as: {}}]"},
     {"rule": "mode: ask"},
     {"rule": "mode:"},
     {"rule": "verify: {steady: 10}"},
@@ -71,6 +75,7 @@ REFUSED = [
     {"rule": "to: [last-known-good]"},
     {"rule": "to: []"},
     {"target": "kubernetes: {}"},
+    {"target": "hosts: {}, kubernetes: {selector: {}}"},
     {"target": "only: {a: []}"},
     {"target": "only: {a: 1}"},
     {"defaults": "name: b"},
