@@ -7,13 +7,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from testbed.cluster import Cluster as TestCluster
-
 from rules.errors import NotYet
 from rules.instances import WorkloadInstance, WorkloadKind
 from rules.observations import Observation
 from rules.plans import Plan, Step, StepKind
 from rules.releases import Choice, choose
+from testbed.cluster import Cluster as TestCluster
 from workers.driver import Seen
 from workers.kubernetes.access import Cluster
 from workers.kubernetes.credentials import kubeconfig

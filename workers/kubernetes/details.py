@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from workers.kubernetes.ownership import ownership_of
 from workers.kubernetes.pods import is_ready, why_not_ready
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ def details_of(live: Live) -> dict[str, object]:
         "resource_version": metadata["resourceVersion"],
         "replicas": live.replicas,
         "paused": live.is_paused,
+        "notes": list(ownership_of(live.workload).notes),
         "revisions": {
             live.name_of(revision): {
                 "revision": revision.number,

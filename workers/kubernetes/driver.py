@@ -9,9 +9,12 @@ from rules.decisions import Reason
 from rules.errors import NotYet, Permanent
 from rules.observations import Observation
 from rules.plans import StepKind, StepState
-from rules.rule import WhenPaused
-from workers.kubernetes import marks, paths, rollout, writing
+from rules.rule import Gitops, WhenPaused
+from workers.kubernetes import marks, paths, preflight, rollout, writing
 from workers.kubernetes.details import details_of
+from workers.kubernetes.evidence import Evidence
+from workers.kubernetes.offers import Found, Offers, offer_of
+from workers.kubernetes.ownership import ownership_of
 from workers.kubernetes.plan import Goal, make_plan, make_way_back
 from workers.kubernetes.reading import look
 from workers.kubernetes.releases import releases_seen
@@ -19,7 +22,7 @@ from workers.kubernetes.restoring import NO_DIGESTS, Restoration, restoration
 from workers.kubernetes.steps import WorkloadSteps
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from rules.instances import WorkloadInstance
     from rules.plans import Plan, Step
@@ -57,39 +60,52 @@ class KubernetesDriver:
         self._recorded = recorded
         self._clock = clock
         self._steps = WorkloadSteps(cluster, instance, rollback, clock, pause)
+        self._offers = Offers(cluster, instance, params)
+        self._offered: Mapping[str, Found] = {}
         self._live: Live | None = None
         self._digests: Recorded | None = None
 
     def observe(self) -> Observation:
         """Look at the workload, its history and its pods."""
         live = self._look()
+        self._offered = self._offers.of(live)
         return Observation(
             running=live.running,
             arrival=live.arrival,
             fence=marks.fence_of(live.workload),
             releases=releases_seen(live, self._noted(), self._params.restore, self._params.pin),
             details=details_of(live),
+            offers={word: offer_of(found) for word, found in self._offered.items()},
             no_history=live.no_history,
         )
 
     def plan(self, observation: Observation, to_release: str) -> Plan:
         """Say what going back takes; raises `Permanent` where the workload is not ours to change."""
         live = self._seen(observation)
+        owner = ownership_of(live.workload)
+        if owner.reconciler and self._params.gitops is Gitops.REFUSE:
+            message = (
+                f"{owner.reconciler} keeps {live.kind} {live.name} as it wants it, and would undo this: "
+                "go back there, or let the rule say `guards: {gitops: force}`"
+            )
+            raise Permanent(Reason.GITOPS_OWNED, message)
         if live.is_paused and self._params.when_paused is not WhenPaused.RESUME:
             message = f"the rollout of {live.name} is paused: resume it, or let the rule say `when-paused: resume`"
             raise Permanent(Reason.PAUSED, message)
-        return make_plan(self._instance, self._params, live, self._goal(live, to_release))
+        return make_plan(self._instance, self._params, live, self._goal(live, to_release), owner.notes)
 
     def plan_way_back(self, plan: Plan, observation: Observation) -> Plan:
         """Say what undoing takes, from where it stands."""
         return make_way_back(self._instance, self._params, self._seen(observation), plan)
 
     def preflight(self, plan: Plan) -> None:
-        """Ask what only the API server can tell."""
+        """Let the API server judge the very patch: rights, admission, a template that is still valid."""
+        preflight.check(self._cluster, self._instance, plan)
 
     def evidence(self) -> Seen:
         """Keep the pods' events and the newest of their logs; what cannot be had is recorded as such."""
-        return {}
+        live = self._live or self._look()
+        return Evidence(self._cluster, self._instance.namespace, self._params.evidence_logs_s).of(live)
 
     def before(self, step: Step) -> Seen:
         """Observe what tells this step's done from its not done."""
@@ -138,8 +154,7 @@ class KubernetesDriver:
     def _goal(self, live: Live, release: str) -> Goal:
         revision = next((revision for revision in live.earlier if live.name_of(revision) == release), None)
         if revision is None:
-            message = f"{live.name} has no release {release} any more: name another"
-            raise Permanent(Reason.RELEASE_MISSING, message)
+            return self._offered_goal(live, release)
         digests = self._noted().get(revision.hash, NO_DIGESTS)
         found = restoration(revision, live.template, self._params.restore, self._params.pin, digests)
         if not isinstance(found, Restoration):
@@ -147,3 +162,10 @@ class KubernetesDriver:
             raise Permanent(reason, f"{release}: {why}")
         notes = (found.note,) if found.note else ()
         return Goal(release, found.template, digests=found.digests, notes=notes)
+
+    def _offered_goal(self, live: Live, release: str) -> Goal:
+        for found in self._offered.values():
+            if isinstance(found, Goal) and found.release == release:
+                return found
+        message = f"{live.name} has no release {release} any more: name another"
+        raise Permanent(Reason.RELEASE_MISSING, message)

@@ -51,7 +51,9 @@ class Goal:
     notes: tuple[str, ...] = ()
 
 
-def make_plan(instance: WorkloadInstance, params: Params, live: Live, goal: Goal) -> Plan:
+def make_plan(
+    instance: WorkloadInstance, params: Params, live: Live, goal: Goal, notes: tuple[str, ...] = ()
+) -> Plan:
     """Say what reaching a goal takes, from where the workload stands now."""
     resumes = live.is_paused and params.when_paused is WhenPaused.RESUME
     change = {
@@ -60,7 +62,7 @@ def make_plan(instance: WorkloadInstance, params: Params, live: Live, goal: Goal
         "replicas": goal.replicas,
         "paused": False if resumes else None,
     }
-    target = {"release": goal.release, "digests": dict(goal.digests), "notes": list(goal.notes)}
+    target = {"release": goal.release, "digests": dict(goal.digests), "notes": [*goal.notes, *notes]}
     return _plan(instance, params, live, {**change, **target, "settled": "healthy"})
 
 

@@ -56,6 +56,11 @@ def container_names(pod: Json) -> list[str]:
     return [str(status["name"]) for status in statuses]
 
 
+def has_log(pod: Json) -> bool:
+    """Whether any container of a pod was ever started."""
+    return any(status.get("containerID") for status in _statuses(pod))
+
+
 def has_restarted(pod: Json, container: str) -> bool:
     """Whether a container has an earlier life with a log of its own."""
     return any(status["name"] == container and status.get("restartCount") for status in _statuses(pod))

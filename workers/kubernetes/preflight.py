@@ -1,0 +1,57 @@
+"""What only the API server can say before the first change: whether we may, and whether it takes what we write."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from rules.decisions import Reason
+from rules.errors import Permanent
+from rules.plans import StepKind
+from workers.kubernetes import paths, writing
+from workers.kubernetes.failures import Refused
+from workers.kubernetes.marks import MANAGER
+from workers.kubernetes.patches import change_patch
+from workers.kubernetes.rights import right_for
+
+if TYPE_CHECKING:
+    from rules.instances import WorkloadInstance
+    from rules.plans import Plan
+    from workers.kubernetes.access import Cluster
+
+_REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
+
+
+def check(cluster: Cluster, instance: WorkloadInstance, plan: Plan) -> None:
+    """Raise `Permanent` with the first thing that stands in the way."""
+    kinds = {step.kind: step for step in plan.steps}
+    if StepKind.PATCH in kinds:
+        _try_patch(cluster, paths.workload(instance), kinds[StepKind.PATCH].values)
+    if StepKind.DELETE_PODS in kinds:
+        _ask_delete(cluster, instance.namespace)
+
+
+def _try_patch(cluster: Cluster, path: str, values: Any) -> None:
+    patch = change_patch(values["was"], writing.change_of(values, values["was"], 0, ""))
+    # Whether it still is the version that was read, the patch itself asks: status moves it on all the time.
+    free = [op for op in patch if op["path"] != "/metadata/resourceVersion"]
+    try:
+        cluster.patch(path, free, field_manager=MANAGER, dry_run=True)
+    except Refused as error:
+        if "dry run" not in str(error) and "dryRun" not in str(error):  # a webhook may not know how
+            raise
+
+
+def _ask_delete(cluster: Cluster, namespace: str) -> None:
+    wanted = {"namespace": namespace, "verb": "delete", "resource": "pods"}
+    review = {
+        "apiVersion": "authorization.k8s.io/v1",
+        "kind": "SelfSubjectAccessReview",
+        "spec": {"resourceAttributes": wanted},
+    }
+    answer = cluster.create(_REVIEWS, review)
+    if not answer.get("status", {}).get("allowed"):
+        message = (
+            f"not allowed to delete pods in namespace {namespace}, and those of the bad release have to be: "
+            f"add this line to the Role: {right_for('delete', '', 'pods').line}"
+        )
+        raise Permanent(Reason.FORBIDDEN, message)
