@@ -97,6 +97,20 @@ def run_reconciler(settings: Settings, house: House) -> None:
     reconcile(connect(settings.redis, settings.numbers, "worker"), settings.numbers, stopping)
 
 
+def has_clusters(settings: Settings) -> bool:
+    """Whether there is anything for an observer to look at."""
+    return bool(clusters_in_force(settings.clusters))
+
+
+def run_observer(settings: Settings, house: House) -> None:
+    """Look clusters over until the signal that ends the process, which may come at any moment."""
+    del house
+    from workers.observer import observer_of  # noqa: PLC0415
+
+    observer = observer_of(settings)
+    observer.run(Stopping())
+
+
 def _greet(ledger: Ledger) -> None:
     """Teach Redis our scripts and say what is wrong with it; one that is away is no reason not to start."""
     try:
