@@ -13,6 +13,7 @@ from bench import machine, tables
 from bench.matching import matching
 from bench.reacting import reacting, remembering
 from bench.receiving import receiving
+from bench.undoing import undoing
 
 
 def main() -> int:
@@ -46,6 +47,8 @@ def _sections(folder: Path) -> list[str]:
     rows, beside, server = receiving(folder)
     print("Reacting, one at a time:", flush=True)
     reactions = [reacting(folder / f"reacting-{fsync}", fsync) for fsync in ("everysec", "always")]
+    print("Undoing in a cluster, one at a time:", flush=True)
+    undone = undoing(folder / "undoing")
     sizes = remembering(folder / "remembering")
     print("Matching:", flush=True)
     matches = matching()
@@ -57,6 +60,8 @@ def _sections(folder: Path) -> list[str]:
         tables.beside_webhook(beside),
         "### Reacting",
         tables.reacted(reactions),
+        "### Undoing in a cluster",
+        tables.undone(undone),
         "### Matching",
         tables.matched(matches),
         "### Memory",

@@ -10,6 +10,7 @@ from bench.matching import Matching
 from bench.memory import Size
 from bench.reacting import Reaction
 from bench.receiving import KINDS, SIZES, Beside, Row
+from bench.undoing import Undoing
 
 README = Path(__file__).with_name("README.md")
 _BEGIN, _END = "<!-- figures: begin -->", "<!-- figures: end -->"
@@ -61,6 +62,15 @@ def reacted(found: Iterable[Reaction]) -> str:
             for one in found
         ],
     )
+
+
+def undone(found: Iterable[Undoing]) -> str:
+    """Show the times from a POST to the accepted patch, ours and webhook's."""
+    lines = [
+        (one.who, str(len(one.changed)), *(f"{one.quantile(share):.1f} ms" for share in (0.5, 0.95)))
+        for one in found
+    ]
+    return _table(("POST to accepted patch", "turns", "p50", "p95"), lines)
 
 
 def matched(found: Sequence[Matching]) -> str:

@@ -6,7 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from testbed.cluster import Cluster
 from testbed.installation import Installation
+from testbed.kube_shop import KubeShop, kube_installation
 from testbed.local_shops import LocalShop, local_inventory, local_shops, rules
 from testbed.redis import Redis, valkey
 
@@ -47,3 +49,15 @@ def local(tmp_path: Path, redis_server: Redis, canary: LocalShop, stable: LocalS
     """Give an installation that looks after the two instances on this machine; nothing is started yet."""
     inventory = local_inventory(canary=canary.entry("canary"), stable=stable.entry("stable"))
     return Installation(tmp_path / "installed", redis_server.url, rules(), inventory, more=QUICK)
+
+
+@pytest.fixture
+def kube_shop(cluster: Cluster, namespace: str) -> KubeShop:
+    """Give a namespace of the cluster for the shop; nothing runs in it yet."""
+    return KubeShop(cluster, namespace)
+
+
+@pytest.fixture
+def kube(tmp_path: Path, redis_server: Redis, cluster: Cluster) -> Installation:
+    """Give an installation that looks after the cluster's canaries; nothing is started yet."""
+    return kube_installation(tmp_path / "installed", redis_server.url, cluster.kubeconfig)
