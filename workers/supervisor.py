@@ -47,8 +47,8 @@ class _Kept:
 def supervise(settings: Settings) -> int:
     """Run the processes of this machine until SIGTERM or SIGINT; returns the exit code.
 
-    They are `settings.workers` workers, the reconciler and, where there are clusters, the observer. A rule file or inventory with errors, and a password that cannot be read, is refused here, before anything
-    is started.
+    They are `settings.workers` workers, the reconciler and, where there are clusters, the observer. A rule file
+    or inventory with errors, and a password that cannot be read, is refused here, before anything is started.
     """
     house = House.load(settings)
     settings.redis.password()

@@ -11,9 +11,11 @@ from controller.cli.history import print_rollbacks
 from controller.cli.options import api, api_options, json_option
 from controller.cli.terminal import coloured, faint, print_json, say
 from controller.cli.times import span
+from rules.instances import read_instance
 
 _SLOW_S = 15
 _RECENT = 5
+_MOVING_SHOWN = 10
 
 
 @click.command("status")
@@ -29,6 +31,7 @@ def command(*, as_json: bool, config: Path | None, url: str | None) -> None:
         return
     _print_summary(status)
     _print_wrong(status)
+    _print_moving(status["clusters"])
     held = [record for record in status["rollbacks"] if record["state"] == "held"]
     running = [record for record in status["rollbacks"] if record["state"] != "held"]
     for title, rollbacks in (("Held: waits for a person", held), ("Unfinished", running), ("Recent", recent)):
@@ -43,12 +46,20 @@ def _print_summary(status: dict[str, Any]) -> None:
     hosts = sum(len(hosts) for hosts in status["services"].values())
     _line("rules", f"{len(names)} in force: {', '.join(names)}" if names else "none in force")
     _line("hosts", f"{hosts} of {', '.join(status['services'])}" if status["services"] else "none")
+    for cluster in status["clusters"]:
+        _line("cluster", f"{cluster['name']}: {_seen(cluster)}")
     _line("waiting", f"{status['due']} due, {status['queued']} queued" + _lag(status["due_lag_s"]))
     _line("now", _counted(status["unfinished"]) or "nothing unfinished")
     ended: dict[str, int] = {}
     for entry in status["ended"]:
         ended[entry["outcome"]] = ended.get(entry["outcome"], 0) + entry["count"]
     _line("ended", _counted(ended) or "none so far")
+
+
+def _seen(cluster: dict[str, Any]) -> str:
+    if cluster["seen_s_ago"] is None:
+        return "not looked over yet"
+    return f"{cluster['workloads']} workloads, looked over {span(cluster['seen_s_ago'])} ago"
 
 
 def _line(name: str, text: str) -> None:
@@ -70,8 +81,24 @@ def _print_wrong(status: dict[str, Any]) -> None:
         say("The files have errors; the rules and hosts read before stay in force", style="red", bold=True)
     for error in errors:
         say(f"  {error}")
-    if status["complaints"]:
+    troubles = [f"cluster {c['name']}: {c['trouble']}" for c in status["clusters"] if c["trouble"]]
+    complaints = [*status["complaints"], *troubles]
+    if complaints:
         say()
         say("This needs attention", style="yellow", bold=True)
-    for complaint in status["complaints"]:
+    for complaint in complaints:
         say(f"  {complaint}")
+
+
+def _print_moving(clusters: list[dict[str, Any]]) -> None:
+    """Name the workloads whose images cannot be told by their names."""
+    moving = [entry for cluster in clusters for entry in cluster["moving"]]
+    if not moving:
+        return
+    say()
+    say("Tags that move: going back relies on the digests that were seen; name versions instead", style="yellow")
+    for entry in moving[:_MOVING_SHOWN]:
+        say(f"  {read_instance(entry['instance']).label} runs {', '.join(entry['images'])}: a tag that moves")
+    more = sum(cluster["moving_in_all"] for cluster in clusters) - len(moving[:_MOVING_SHOWN])
+    if more > 0:
+        say(f"  and {more} more: --json names them", style="bright_black")

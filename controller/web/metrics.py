@@ -7,8 +7,9 @@ workers is read from the ledger when somebody scrapes.
 from __future__ import annotations
 
 import platform
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from importlib.metadata import PackageNotFoundError, version
+from math import inf
 from typing import TYPE_CHECKING, Final
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector
@@ -18,7 +19,7 @@ from prometheus_client.registry import Collector
 from controller.ledger import LedgerUnavailable, State
 
 if TYPE_CHECKING:
-    from controller.ledger import Counts, Ledger
+    from controller.ledger import Counts, Ledger, Swept
     from controller.settings.house import House
 
 PREFIX: Final = "rollback_controller_"
@@ -118,7 +119,7 @@ class StateCollector(Collector):
 
     def _counts(self) -> Iterator[Metric]:
         try:
-            counts = self._ledger.counts()
+            counts, sweeps = self._ledger.counts(), self._ledger.sightings.sweeps()
         except LedgerUnavailable:
             yield _gauge("ledger_up", "1 if the ledger answered this scrape.", 0)
             return
@@ -128,6 +129,7 @@ class StateCollector(Collector):
         yield _gauge("queue_length", "Doorbells in the queue that no worker has answered.", counts.queued)
         yield _unfinished(counts)
         yield _ended(counts)
+        yield from _clusters(sweeps)
 
 
 def _unfinished(counts: Counts) -> Metric:
@@ -149,6 +151,19 @@ def _ended(counts: Counts) -> Metric:
     for (outcome, reason), count in sorted(counts.ended.items()):
         family.add_metric([outcome, reason], count)
     return family
+
+
+def _clusters(sweeps: Sequence[Swept]) -> Iterator[Metric]:
+    age = GaugeMetricFamily(
+        f"{PREFIX}cluster_seen_age_seconds", "Since a cluster was last looked over as a whole.", labels=["cluster"]
+    )
+    moving = GaugeMetricFamily(
+        f"{PREFIX}cluster_moving_tags", "Workloads with an image whose tag moves.", labels=["cluster"]
+    )
+    for swept in sweeps:
+        age.add_metric([swept.cluster], inf if swept.age_s is None else swept.age_s)
+        moving.add_metric([swept.cluster], swept.moving_in_all)
+    yield from (age, moving)
 
 
 def _gauge(name: str, describes: str, value: float) -> Metric:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from controller.ledger import State
 
 if TYPE_CHECKING:
-    from controller.ledger import Ledger
+    from controller.ledger import Ledger, Swept
     from controller.ledger.records import DecisionSeen
     from controller.settings.house import House
 
@@ -27,7 +27,7 @@ def decision_shown(seen: DecisionSeen) -> dict[str, Any]:
 
 
 def status_shown(ledger: Ledger, house: House) -> dict[str, Any]:
-    """Show what is going on: rules and hosts in force, what waits, what is unfinished, what is wrong."""
+    """Show what is going on: rules, hosts and clusters, what waits, what is unfinished, what is wrong."""
     counts = ledger.counts()
     reading = house.reading
     loaded_at = datetime.fromtimestamp(reading.loaded_at, UTC).isoformat(timespec="milliseconds")
@@ -40,6 +40,7 @@ def status_shown(ledger: Ledger, house: House) -> dict[str, Any]:
         "services": {
             name: [host.name for host in service.hosts] for name, service in reading.inventory.services.items()
         },
+        "clusters": [_cluster_shown(swept) for swept in ledger.sightings.sweeps()],
         "complaints": [*ledger.health.complaints(), *ledger.health.silence()],
         "due": counts.due,
         "due_lag_s": counts.lag_s,
@@ -50,4 +51,15 @@ def status_shown(ledger: Ledger, house: House) -> dict[str, Any]:
             for (outcome, reason), count in sorted(counts.ended.items())
         ],
         "rollbacks": [r.public() for r in ledger.rollbacks.list(_MOST_SHOWN, states=_UNFINISHED)],
+    }
+
+
+def _cluster_shown(swept: Swept) -> dict[str, Any]:
+    return {
+        "name": swept.cluster,
+        "seen_s_ago": swept.age_s,
+        "workloads": swept.workloads,
+        "moving": [{"instance": instance, "images": list(images)} for instance, images in swept.moving.items()],
+        "moving_in_all": swept.moving_in_all,
+        "trouble": swept.trouble,
     }
