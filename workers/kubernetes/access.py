@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import orjson
@@ -25,6 +26,7 @@ Query: TypeAlias = str | int | bool
 
 _PAGE = 500
 _PAGES_MAX = 1000
+_STARTING_S = 1.5
 _JSON = "application/json"
 _JSON_PATCH = "application/json-patch+json"
 
@@ -32,18 +34,25 @@ _JSON_PATCH = "application/json-patch+json"
 class Cluster:
     """One cluster: nothing is read before the first call, and one client serves until `close`.
 
-    Not for several threads. Every call takes at most `timeout_s`, and none is repeated, save once with fresh
-    credentials where the server does not know us.
+    Not for several threads. Every exchange takes at most `timeout_s`. None is repeated, save what we
+    are not allowed: that is asked again with fresh credentials, and once the server has read its own rules.
     """
 
     def __init__(
-        self, name: str, way: Callable[[], Way], *, timeout_s: float, namespaces: Sequence[str] = ()
+        self,
+        name: str,
+        way: Callable[[], Way],
+        *,
+        timeout_s: float,
+        namespaces: Sequence[str] = (),
+        wait: Callable[[float], None] = time.sleep,
     ) -> None:
         self.name = name
         self.namespaces = tuple(namespaces)
         """The namespaces we are to look at; none means every one."""
         self._way = way
         self._timeout_s = timeout_s
+        self._wait = wait
         self._api: Api | None = None
 
     def get(self, path: str, **query: Query) -> Json:
@@ -61,9 +70,9 @@ class Cluster:
         """Read what is no JSON: the log of a container."""
         return self._answer("get", "GET", path, query).body.decode(errors="replace")
 
-    def patch(self, path: str, body: Sequence[Json], *, field_manager: str) -> Json:
-        """Apply a JSON Patch: all of it or nothing."""
-        query = {"fieldManager": field_manager}
+    def patch(self, path: str, body: Sequence[Json], *, field_manager: str, dry_run: bool = False) -> Json:
+        """Apply a JSON Patch: all or nothing. A dry run is judged as the patch itself is, and writes nothing."""
+        query = {"fieldManager": field_manager} | ({"dryRun": "All"} if dry_run else {})
         return self._json("patch", "PATCH", path, query, body=[*body], content_type=_JSON_PATCH)
 
     def create(self, path: str, body: Json) -> Json:
@@ -116,21 +125,29 @@ class Cluster:
         call = Call(asked, method, path, {key: _written(value) for key, value in query.items()}, **sent)
         answer = self._reached().exchange(call)
         if answer.status == 401:
-            self.close()
+            self.close()  # so that the credentials are read again
+            answer = self._reached().exchange(call)
+        if answer.status in {401, 403}:
+            self._wait_for_its_rules(asked, answer.status)
             answer = self._reached().exchange(call)
         if 200 <= answer.status < 300:
             return answer
-        if answer.status in {401, 403} and not self._is_ready(asked):
-            message = f"{asked}: answered {answer.status} while the API server is starting; tried again"
-            raise ApiError(Reason.API_ERROR, message)
         raise as_failure(asked, answer.status, answer.headers, answer.body)
 
-    def _is_ready(self, asked: Asked) -> bool:
-        """Ask whether the server has read its own rules: one that just started knows nobody and allows nothing."""
+    def _wait_for_its_rules(self, asked: Asked, status: int) -> None:
+        """Return when a "no" counts: a server that just started knows nobody and allows nothing, for a moment.
+
+        That moment has been seen; the server says itself when it is over, unless it does not tell us even that.
+        """
         try:
-            return self._reached().exchange(Call(asked, "GET", "/readyz", {})).status < 500
+            ready = self._reached().exchange(Call(asked, "GET", "/readyz", {})).status
         except (ApiError, Unreachable):
-            return False
+            ready = 500
+        if ready >= 500:
+            message = f"{asked}: answered {status} while the API server is starting; tried again"
+            raise ApiError(Reason.API_ERROR, message)
+        if ready != 200:
+            self._wait(_STARTING_S)
 
     def _reached(self) -> Api:
         if self._api is None:

@@ -91,7 +91,11 @@ class Api:
         return Answer(response.status, response.headers, body)
 
     def close(self) -> None:
-        """Let go of the connections."""
+        """Let go of the connections, at once: the library's own way leaves them to the garbage collector."""
+        pools = self._client.rest_client.pool_manager.pools
+        for key in pools.keys():  # noqa: SIM118 - it is no mapping that can be walked through
+            if (pool := pools.get(key)) is not None:
+                pool.close()
         self._client.close()
 
     def _send(self, call: Call) -> RESTResponse:
