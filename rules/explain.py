@@ -10,10 +10,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from rules.decisions import Decision, Outcome, Reason
-from rules.instances import read_instance
+from rules.instances import WorkloadInstance, read_instance
 from rules.releases import NOTHING_TO_GO_BACK_TO, choose
 from rules.rule import Mode
 from rules.targets import find_instances, keep_running
+from rules.templates import LabelMissing
+from rules.workloads.answers import CannotTell
+from rules.workloads.expecting import expect
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -28,6 +31,7 @@ if TYPE_CHECKING:
     Facts = Mapping[str, Observation]
 
 
+_WOULD_ACT = frozenset({Reason.ALLOWED, Reason.OBSERVE_MODE})
 _HAS_ITS_RULE = NOTHING_TO_GO_BACK_TO | {Reason.ALLOWED}
 
 
@@ -38,11 +42,13 @@ def explain(
     facts: Facts | None = None,
     *,
     left: Mapping[str, frozenset[str]] | None = None,
+    clusters: Sequence[str] | None = None,
 ) -> list[dict[str, Any]]:
     """Return one entry per alert, with one decision per rule in file order.
 
     `facts` are observations by instance id; without them `running` is not applied, and instances map to None.
-    `left` names, by instance id, the releases an instance was just rolled back from.
+    `left` names, by instance id, the releases an instance was just rolled back from. `clusters` are the configured
+    ones; where they are not known, whatever is named is taken for one.
     """
     return [
         {
@@ -51,7 +57,7 @@ def explain(
             "labels": dict(alert.labels),
             "decisions": [
                 {"rule": rule.name, **_written(decision)}
-                for rule, decision in decide(ruleset, inventory, alert, facts, left=left or {})
+                for rule, decision in decide(ruleset, inventory, alert, facts, left=left or {}, clusters=clusters)
             ],
         }
         for alert in alerts
@@ -65,6 +71,7 @@ def decide(
     facts: Facts | None,
     *,
     left: Mapping[str, frozenset[str]],
+    clusters: Sequence[str] | None = None,
 ) -> list[tuple[Rule, Decision]]:
     """Let every rule decide about one alert, in file order."""
     matching = {rule.name for rule in ruleset.match(alert.labels)}
@@ -78,7 +85,13 @@ def decide(
                 Outcome.NO_MATCH, Reason.NOT_FIRING, "the alert is resolved; only a firing one acts"
             )
         else:
-            decision = _would(rule, inventory, alert, facts, left)
+            decision = (
+                _would_workloads(rule, alert, facts, left, clusters)
+                if rule.target.kubernetes is not None
+                else _would(rule, inventory, alert, facts, left)
+            )
+            if decision.reason is Reason.OBSERVE_MODE:
+                decision = replace(decision, detail=f"{decision.detail}; `mode: act` lets the rule do it")
             if rule.mode is Mode.ACT:
                 decision = _without(taken, decision)
                 taken.update(dict.fromkeys(_acted_on(decision), rule.name))
@@ -93,7 +106,12 @@ def _would(
     instances, refusal = find_instances(rule, alert, inventory)
     if refusal is not None:
         return refusal
-    ids = tuple(located.instance.id for located in instances)
+    return _would_instances(rule, alert, [located.instance.id for located in instances], facts, left)
+
+
+def _would_instances(
+    rule: Rule, alert: Alert, ids: Sequence[str], facts: Facts | None, left: Mapping[str, frozenset[str]]
+) -> Decision:
     if facts is None:
         return _outcome(rule, dict.fromkeys(ids), [])
     known = {i: facts[i].names for i in ids if i in facts}
@@ -101,6 +119,45 @@ def _would(
     if refusal is not None and len(known) == len(ids):
         return refusal
     return _choose(rule, [i for i in ids if i in kept or i not in known], facts, left)
+
+
+def _would_workloads(
+    rule: Rule,
+    alert: Alert,
+    facts: Facts | None,
+    left: Mapping[str, frozenset[str]],
+    clusters: Sequence[str] | None,
+) -> Decision:
+    """Say what would be looked for in a cluster, which is not asked here."""
+    try:
+        expected = expect(rule, alert, _clusters(rule, alert, facts) if clusters is None else clusters)
+        running = rule.target.running.expand(alert.labels, alert.annotations) if rule.target.running else ""
+    except CannotTell as answer:
+        return answer.decision
+    except LabelMissing as missing:
+        return Decision(Outcome.REFUSE, Reason.LABEL_MISSING, str(missing))
+    if expected.instance is None:
+        decision = _outcome(rule, {}, [], expected.words)
+    else:
+        decision = _would_instances(rule, alert, [expected.instance.id], facts, left)
+    conditions = [*expected.conditions]
+    if running and not (decision.instances.keys() & (facts or {}).keys()):
+        conditions.append(f"it runs {running}")
+    if not conditions or decision.reason not in _WOULD_ACT:
+        return decision
+    return replace(decision, detail=f"{decision.detail}, provided that {' and '.join(conditions)}")
+
+
+def _clusters(rule: Rule, alert: Alert, facts: Facts | None) -> Sequence[str]:
+    """Take for a configured cluster what the rule or the alert names, or the facts are about."""
+    within = rule.target.kubernetes
+    try:
+        by_rule = within.cluster.expand(alert.labels, alert.annotations) if within and within.cluster else ""
+    except LabelMissing:
+        by_rule = ""
+    named = [name for name in (by_rule, alert.labels.get("cluster", "")) if name]
+    seen = [one.cluster for one in map(read_instance, facts or ()) if isinstance(one, WorkloadInstance)]
+    return list(dict.fromkeys([*named, *([] if named else seen)])) or ["default"]
 
 
 def _choose(rule: Rule, ids: Sequence[str], facts: Facts, left: Mapping[str, frozenset[str]]) -> Decision:
@@ -114,6 +171,7 @@ def _choose(rule: Rule, ids: Sequence[str], facts: Facts, left: Mapping[str, fro
             continue
         choice = choose(rule.to, facts[instance], left.get(instance, frozenset()))
         goes_to[instance] = choice.chosen
+        notes += _told(facts[instance], choice.chosen)
         if choice.chosen is None:
             dropped = "; ".join(candidate.detail for candidate in choice.candidates)
             reason = choice.reason
@@ -123,12 +181,19 @@ def _choose(rule: Rule, ids: Sequence[str], facts: Facts, left: Mapping[str, fro
     return _outcome(rule, goes_to, notes)
 
 
-def _outcome(rule: Rule, goes_to: Mapping[str, str | None], notes: Sequence[str]) -> Decision:
-    moves = ", ".join(f"{_label(i)} to {to}" if to else _label(i) for i, to in goes_to.items())
+def _told(seen: Observation, chosen: str | None) -> list[str]:
+    """Repeat what a person should know of the releases concerned, as that a tag of theirs may move."""
+    return [f"{one.name}: {one.note}" for one in seen.releases if one.note and one.name in (seen.running, chosen)]
+
+
+def _outcome(
+    rule: Rule, goes_to: Mapping[str, str | None], notes: Sequence[str], unknown: str = "nothing"
+) -> Decision:
+    moves = ", ".join(f"{_label(i)} to {to}" if to else _label(i) for i, to in goes_to.items()) or unknown
     if rule.mode is Mode.ACT:
         detail = "; ".join([f"rolls back {moves}", *notes])
         return Decision(Outcome.ROLL_BACK, Reason.ALLOWED, detail, goes_to)
-    detail = "; ".join([f"would roll back {moves}", *notes, "`mode: act` lets the rule do it"])
+    detail = "; ".join([f"would roll back {moves}", *notes])
     return Decision(Outcome.OBSERVE, Reason.OBSERVE_MODE, detail, goes_to)
 
 

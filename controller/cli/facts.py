@@ -24,6 +24,12 @@ class _Release(BaseModel):
     complete: bool = True
     executable: bool = True
     allowed: bool = True
+    aliases: list[str] = []
+    note: str = ""
+
+    def seen(self, at: int) -> ReleaseSeen:
+        """Return it as a look would have told it."""
+        return ReleaseSeen(order=(at,), **{**self.model_dump(), "aliases": tuple(self.aliases)})
 
 
 class _Facts(BaseModel):
@@ -35,7 +41,7 @@ class _Facts(BaseModel):
     def observed(self) -> Observation:
         """Return what a look at the instance would have told; releases are listed from old to new."""
         seen = (_Release(name=entry) if isinstance(entry, str) else entry for entry in self.releases)
-        releases = tuple(ReleaseSeen(order=(at,), **release.model_dump()) for at, release in enumerate(seen))
+        releases = tuple(release.seen(at) for at, release in enumerate(seen))
         return Observation(running=self.running, arrival="", fence=0, releases=releases)
 
 

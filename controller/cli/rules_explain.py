@@ -12,11 +12,14 @@ from ruamel.yaml import YAML
 from controller.cli.facts import read_facts
 from controller.cli.failures import Failed, Unusable
 from controller.cli.live import Live
+from controller.cli.options import load
 from controller.cli.rules_check import named
 from controller.cli.terminal import clean, coloured, faint, print_json, say
+from controller.settings.clusters import clusters_in_force
 from controller.settings.reading import read_inventory, read_rules
 from rules import explain as explaining
 from rules.notifications import BadBody, Notification, parse_notification
+from rules.services import Inventory
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,7 +28,6 @@ if TYPE_CHECKING:
     from controller.cli.api import Api
     from rules.reading.fileerrors import FileError
     from rules.rulefile import RuleSet
-    from rules.services import Inventory
 
 _LABELS_SHOWN = 8
 
@@ -41,10 +43,13 @@ def explain(
     as_json: bool,
 ) -> None:
     """Print one block for each alert, with one line for each rule."""
+    clusters = _clusters(config) if config or not files else None
     files, inventory = named(files, inventory, config)
-    rules, hosts = _rules(files), _hosts(inventory)
+    rules = _rules(files)
+    hosts = _hosts(inventory, needed=any(rule.target.hosts is not None for rule in rules.rules))
     notification = _read(payload)
-    entries = explaining.explain(rules, hosts, notification.alerts, read_facts(facts) if facts else None)
+    seen = read_facts(facts) if facts else None
+    entries = explaining.explain(rules, hosts, notification.alerts, seen, clusters=clusters)
     if server is not None:
         live = Live.of(server, rules.rules)
         for entry, alert in zip(entries, notification.alerts, strict=True):
@@ -83,7 +88,13 @@ def _rules(files: Sequence[Path]) -> RuleSet:
     return rules
 
 
-def _hosts(inventory: Path | None) -> Inventory:
+def _clusters(config: Path | None) -> tuple[str, ...]:
+    return tuple(clusters_in_force(load(config).clusters))
+
+
+def _hosts(inventory: Path | None, *, needed: bool) -> Inventory:
+    if inventory is None and not needed:
+        return Inventory({})
     if inventory is None:
         raise Unusable("Say which hosts there are: --inventory FILE.")
     hosts, errors = read_inventory(inventory)
