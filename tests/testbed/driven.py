@@ -24,6 +24,11 @@ FENCE = 1000
 _LONGEST_S = 90.0
 
 
+def params(**over: Any) -> Params:
+    """Return the params of a rule that is quickly content."""
+    return Params(**{"steady_s": 0.5, "healthy_within_s": 60, "who": "canary-errors", **over})
+
+
 @dataclass
 class Driven:
     """One workload under one rollback, step by step or all at once."""
@@ -32,7 +37,7 @@ class Driven:
     namespace: str
     kind: WorkloadKind
     name: str
-    params: Params = field(default_factory=lambda: Params(steady_s=0.5, healthy_within_s=60, who="canary-errors"))
+    params: Params = field(default_factory=params)
     rollback: str = ROLLBACK
     fence: int = FENCE
     recorded: Callable[[], Mapping[str, Mapping[str, str]]] = dict
