@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, model_validator
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,6 +18,7 @@ SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 DEFAULT_CLUSTER = "default"
 
 _NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")
+_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 
 
 def _named(name: str) -> str:
@@ -26,8 +27,16 @@ def _named(name: str) -> str:
     return name
 
 
+def _namespace(name: str) -> str:
+    if not _LABEL.fullmatch(name):
+        raise ValueError(
+            f"{name!r} cannot be a namespace: small letters, digits and '-', 63 at most, as in shop-eu"
+        )
+    return name
+
+
 ClusterName = Annotated[str, AfterValidator(_named)]
-Namespace = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$")]
+Namespace = Annotated[str, AfterValidator(_namespace)]
 
 
 class ClusterSettings(BaseModel):

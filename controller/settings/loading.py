@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pydantic_settings
 from pydantic import ValidationError
 
-from controller.settings.places import Places, misspelt_variables
+from controller.settings.places import NAMES_BELOW, Places, misspelt_variables
 from controller.settings.settings import Settings
 from rules.reading.fileerrors import RuleFileErrors
 from rules.reading.yamlfile import read_yaml
@@ -23,9 +23,6 @@ USUAL_PLACES = (Path("rollback.yaml"), Path("/etc/rollback-controller/rollback.y
 
 _PATHS = frozenset({"rules", "inventory", "data_dir", "token_file", "password_file", "file", "kubeconfig"})
 """The keys whose values are paths, wherever they stand."""
-
-_NAMES_BELOW = ("clusters",)
-"""Where the keys are names that people gave, in which a hyphen is a hyphen."""
 
 _DEFAULTS = {"rules": "rules.yaml", "inventory": "inventory.yaml", "data_dir": "data"}
 
@@ -92,7 +89,7 @@ def _read(path: Path) -> tuple[Places, dict[str, Any]]:
 def _plain(value: Value, loc: tuple[str | int, ...], places: Places, folder: Path) -> Any:
     """Return what the model takes: underscores in keys, paths beside the file, nothing half understood."""
     if isinstance(value, dict):
-        keys = {key if loc == _NAMES_BELOW else _key(key): item for key, item in value.items()}
+        keys = {key if loc == NAMES_BELOW else _key(key): item for key, item in value.items()}
         return {key: _plain(item, (*loc, key), places, folder) for key, item in keys.items()}
     if isinstance(value, list):
         return [_plain(item, (*loc, at), places, folder) for at, item in enumerate(value)]

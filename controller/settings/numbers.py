@@ -20,7 +20,7 @@ class Numbers(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     call_timeout_s: PositiveFloat = 5
-    """One call to Redis from a worker, or one connection attempt to a host."""
+    """One call to Redis from a worker or to a cluster, or one connection attempt to a host."""
     lease_ttl_s: PositiveFloat = 10
     """How long a lease lives without being renewed."""
     lease_renew_s: PositiveFloat = 3

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 Loc = tuple[str | int, ...]
 
 _PREFIX = "ROLLBACK_"
+NAMES_BELOW: Loc = ("clusters",)
+"""Where the keys are names that people gave: a hyphen there is a hyphen."""
+
 _NOT_SETTINGS = frozenset({"CONFIG", "TOKEN"})
 _SAID = {
     "missing": "is needed and not said",
@@ -40,6 +43,7 @@ class Places:
     def problem(self, loc: Loc, kind: str, message: str) -> str:
         """Put one error of the model at its place, with what was probably meant."""
         message = message.removeprefix("Value error, ")
+        loc = loc[:-1] if loc[-1:] == ("[key]",) else loc
         name = ".".join(str(part).replace("_", "-") for part in loc)
         said = f"`{name}` {_SAID[kind]}" if kind in _SAID else f"`{name}`: {message[:1].lower()}{message[1:]}"
         return self.said(loc, said + (_near(loc) if kind == "extra_forbidden" else ""))
@@ -112,8 +116,8 @@ def misspelt_variables(environ: Environment[str, str]) -> list[str]:
 
 def _near(loc: Loc) -> str:
     model: type[BaseModel] | None = Settings
-    for part in loc[:-1]:
-        if isinstance(part, str) and model is not None:
+    for depth, part in enumerate(loc[:-1]):
+        if isinstance(part, str) and model is not None and loc[:depth] != NAMES_BELOW:
             model = _model(model, part)
     known = sorted(model.model_fields) if model is not None else []
     close = get_close_matches(str(loc[-1]), known, n=1, cutoff=0.6)

@@ -155,7 +155,8 @@ class Cluster:
         return self._api
 
     def _asked(self, verb: str, path: str) -> Asked:
-        return Asked(self.name, verb, read_path(path))
+        resource = read_path(path)
+        return Asked(self.name, "list" if verb == "get" and resource.name is None else verb, resource)
 
 
 def connect_cluster(name: str, settings: ClusterSettings, numbers: Numbers) -> Cluster:

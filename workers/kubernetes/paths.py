@@ -1,6 +1,6 @@
-"""Paths of the Kubernetes API, and selectors, from parts that are checked first. Pure.
+"""Paths of the Kubernetes API, from parts that are checked first. Pure.
 
-Names and labels come from alerts, and alerts from strangers. A part that is no legal name raises
+Names come from alerts, and alerts from strangers. A part that is no legal name raises
 `Permanent(label-illegal)`, so nothing else than the object that was meant can be asked for.
 """
 
@@ -14,8 +14,6 @@ from rules.errors import Permanent
 from rules.instances import WorkloadKind
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from rules.instances import WorkloadInstance
 
 _PLURAL = {
@@ -29,9 +27,6 @@ _KEDA = "/apis/keda.sh/v1alpha1"
 
 _LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 _SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
-_WORD = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
-_FIELD = re.compile(r"[A-Za-z][A-Za-z0-9.]{0,127}")
-_FIELD_VALUE = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,251}[A-Za-z0-9])?")
 
 
 class Resource(NamedTuple):
@@ -89,24 +84,9 @@ def services(namespace: str | None, name: str | None = None) -> str:
     return _within(_CORE, "services", namespace, name)
 
 
-def endpoints(namespace: str | None, name: str | None = None) -> str:
-    """Lead to the Endpoints of Services; every version of Kubernetes has them."""
-    return _within(_CORE, "endpoints", namespace, name)
-
-
 def scaledobjects(namespace: str | None, name: str | None = None) -> str:
     """Lead to KEDA's ScaledObjects; where KEDA is not installed this is not found."""
     return _within(_KEDA, "scaledobjects", namespace, name)
-
-
-def label_selector(labels: Mapping[str, str]) -> str:
-    """Write what `labelSelector` takes: objects that carry all of `labels`."""
-    return ",".join(f"{_label_key(key)}={_label_value(key, value)}" for key, value in sorted(labels.items()))
-
-
-def field_selector(fields: Mapping[str, str]) -> str:
-    """Write what `fieldSelector` takes: objects of which all of `fields` are true."""
-    return ",".join(f"{_checked(_FIELD, f, 'field')}={_checked(_FIELD_VALUE, v, f)}" for f, v in fields.items())
 
 
 def read_path(path: str) -> Resource:
@@ -136,17 +116,6 @@ def _name(name: str, plural: str) -> str:
     if len(name) > 253:
         raise _illegal(f"a name of {plural}", name)
     return _checked(_SUBDOMAIN, name, f"a name of {plural}")
-
-
-def _label_key(key: str) -> str:
-    prefix, slash, name = key.rpartition("/")
-    if len(prefix) > 253 or (slash and not _SUBDOMAIN.fullmatch(prefix)) or not _WORD.fullmatch(name):
-        raise _illegal("a label", key)
-    return key
-
-
-def _label_value(key: str, value: str) -> str:
-    return value if value == "" else _checked(_WORD, value, f"the label {key}")
 
 
 def _checked(legal: re.Pattern[str], text: str, what: str) -> str:

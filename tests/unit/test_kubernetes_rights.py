@@ -1,0 +1,52 @@
+"""One table says what we must be allowed; the page, the Role and the messages are all written from it."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+
+from workers.kubernetes.rights import RIGHTS, right_for, rules_of_role, table
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "reference" / "kubernetes-rights.md"
+
+
+def test_the_page_holds_the_table() -> None:
+    """Copy what this prints into the page when it fails."""
+    assert table() in PAGE.read_text()
+
+
+def test_the_page_holds_a_role_that_grants_exactly_this() -> None:
+    """Ready to be pasted: every object of it can be read, and its rules are ours."""
+    (pasted,) = re.findall(r"```yaml\n(apiVersion.*?)```", PAGE.read_text(), re.DOTALL)
+    assert rules_of_role() in pasted
+    objects = list(YAML(typ="safe").load_all(pasted))
+    assert [one["kind"] for one in objects] == ["ServiceAccount", "ClusterRole", "ClusterRoleBinding"]
+    role = objects[1]
+    assert role["rules"] == [
+        {"apiGroups": [right.group], "resources": [*right.resources], "verbs": [*right.verbs]} for right in RIGHTS
+    ]
+    assert objects[2]["roleRef"]["name"] == role["metadata"]["name"]
+    assert objects[2]["subjects"][0]["name"] == objects[0]["metadata"]["name"]
+
+
+def test_we_ask_for_nothing_that_leads_further() -> None:
+    """No wildcard, no secret, nothing that starts a program or grants rights."""
+    for right in RIGHTS:
+        assert not {"*", "watch", "deletecollection", "bind", "escalate", "impersonate"} & {*right.verbs}
+        assert not {"*", "secrets", "pods/exec", "serviceaccounts/token", "roles"} & {*right.resources}
+
+
+@pytest.mark.parametrize(
+    ("verb", "group", "resource", "line"),
+    [
+        ("delete", "", "pods", '- {apiGroups: [""], resources: ["pods"], verbs: ["get", "list", "delete"]}'),
+        ("get", "", "pods/log", '- {apiGroups: [""], resources: ["pods/log"], verbs: ["get"]}'),
+        ("get", "new.io", "things", '- {apiGroups: ["new.io"], resources: ["things"], verbs: ["get"]}'),
+    ],
+)
+def test_every_call_has_the_line_that_grants_it(verb: str, group: str, resource: str, line: str) -> None:
+    """Also one that the table does not know: it is the line that is missing there."""
+    assert right_for(verb, group, resource).line == line
