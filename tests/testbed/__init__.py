@@ -1,4 +1,4 @@
 """Starts the real parts that tests meet, and stops exactly what it started.
 
-Nothing here talks to anything but loopback and the hosts that the testbed itself made.
+Nothing here talks to anything but loopback and the hosts and pods that the testbed itself made.
 """

@@ -24,6 +24,16 @@ GO = Path("/usr/lib/go-1.19/bin")
 TOOLS = ("golang-1.19-go", "dpkg-dev", "make", "jq", "rsync")
 FLAGS = {"GOLDFLAGS": "-s -w"}
 ENVIRONMENT = {"CGO_ENABLED": "0", "LC_ALL": "C.UTF-8"}
+PACE = {
+    "plegRelistPeriod = time.Second * 1": "plegRelistPeriod = time.Millisecond * 200",
+    "housekeepingPeriod = time.Second * 2": "housekeepingPeriod = time.Millisecond * 500",
+    "ContainerGCPeriod = time.Minute": "ContainerGCPeriod = time.Second * 2",
+}
+"""What is changed in the kubelet: how often it looks, nothing else.
+
+A pod is gone after five looks. When a container dies between two of them, the kubelet of this version forgets the
+pod's sandbox until its next clean-up, and the pod stays "Terminating" for up to a minute.
+"""
 
 
 def built_kubernetes() -> Path:
@@ -47,13 +57,13 @@ def build_kubernetes() -> Path:
 
 
 def _place() -> Path:
-    recipe = repr((PROGRAMS, GO, sorted(FLAGS.items()), sorted(ENVIRONMENT.items())))
+    recipe = repr((PROGRAMS, GO, *(sorted(part.items()) for part in (FLAGS, ENVIRONMENT, PACE))))
     return cache_dir() / f"kubernetes-{VERSION}-{hashlib.sha256(recipe.encode()).hexdigest()[:12]}"
 
 
 def _build(place: Path) -> None:
     """Build beside and rename: half a build is never taken for a whole one, and the sources do not stay."""
-    work, log_file = place.with_suffix(".half"), place.with_suffix(".log")
+    work, log_file = (place.with_name(f"{place.name}.{what}") for what in ("half", "log"))
     shutil.rmtree(work, ignore_errors=True)
     (work / "done").mkdir(parents=True)
     try:
@@ -62,6 +72,7 @@ def _build(place: Path) -> None:
             install(list(TOOLS))
             _say("fetching the source")
             tree = _source(work, log.fileno())
+            _quicken(tree / "pkg/kubelet/kubelet.go")
             _say(f"compiling it, about five minutes on two cores; it writes to {log_file}")
             _compile(tree, work, log.fileno())
         for name in PROGRAMS:
@@ -104,6 +115,15 @@ def _sources_of_our_own(work: Path) -> list[str]:
         "APT::Sandbox::User": "root",
     }
     return [word for key, value in options.items() for word in ("-o", f"{key}={value}")]
+
+
+def _quicken(source: Path) -> None:
+    text = source.read_text()
+    for slow, quick in PACE.items():
+        if text.count(slow) != 1:
+            raise PartMissingError(PART, f"{source.name} of this source has no single {slow!r}")
+        text = text.replace(slow, quick)
+    source.write_text(text)
 
 
 def _compile(tree: Path, work: Path, log: int) -> None:
