@@ -38,8 +38,8 @@ BEHAVIOURS = {"good": SERVE, "bad": SICK, "crash": CRASH, "pause": PAUSE}
 def write_archive(file: Path, version: str, behaves: str, name: str | None = None) -> Path:
     """Write a docker-archive of a shop.
 
-    `good` serves /healthz and /version; `bad` serves /version alone, so that its readiness probe fails; `crash`
-    says why on stderr and exits with 3.
+    `good` serves /healthz, /version and /metrics; `bad` no /healthz, so that its readiness probe fails, and its
+    metrics say so; `crash` says why on stderr and exits with 3.
     """
     layer = _layer(version, behaves)
     config = {
@@ -72,6 +72,8 @@ def _layer(version: str, behaves: str) -> bytes:
         "www/version": (f"{version}\n".encode(), 0o644),
         "www/index.html": (f"shop {version}\n".encode(), 0o644),
     }
+    failing = int(behaves != "good")
+    files["www/metrics"] = (f"# TYPE shop_failing gauge\nshop_failing {failing}\n".encode(), 0o644)
     if behaves == "good":
         files["www/healthz"] = (b"ok\n", 0o644)
     return _tar(files, links={f"bin/{applet}": "busybox" for applet in APPLETS})

@@ -6,7 +6,7 @@ import contextlib
 import json
 import urllib.parse
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -50,10 +50,20 @@ class Prometheus:
 
 
 @contextlib.contextmanager
-def prometheus(folder: Path, targets: Mapping[str, Mapping[str, str]], alertmanager: int) -> Iterator[Prometheus]:
-    """Start one that scrapes `targets` (address:port → labels) and tells the Alertmanager on that port."""
+def prometheus(
+    folder: Path,
+    targets: Mapping[str, Mapping[str, str]],
+    alertmanager: int,
+    *,
+    jobs: Sequence[Mapping[str, Any]] = (),
+    rules: str = RULES,
+) -> Iterator[Prometheus]:
+    """Start one that scrapes `targets` (address:port → labels) and tells the Alertmanager on that port.
+
+    `jobs` are further scrape configurations, such as one that discovers its targets in a cluster.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "rules.yml").write_text(RULES)
+    (folder / "rules.yml").write_text(rules)
     config = {
         "global": {"scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "1s"},
         "rule_files": [str(folder / "rules.yml")],
@@ -62,7 +72,8 @@ def prometheus(folder: Path, targets: Mapping[str, Mapping[str, str]], alertmana
             {
                 "job_name": "shop",
                 "static_configs": [{"targets": [at], "labels": dict(labels)} for at, labels in targets.items()],
-            }
+            },
+            *jobs,
         ],
     }
     (folder / "prometheus.yml").write_text(json.dumps(config))  # JSON is YAML
