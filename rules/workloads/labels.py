@@ -34,17 +34,23 @@ def own_namespace(alert: Alert) -> str:
 
 
 def named_by_labels(alert: Alert, namespace: str) -> tuple[Claim, ...]:
-    """Read what the labels name, unless the rule looks elsewhere than where they are at home."""
+    """Read what the labels name.
+
+    They are at home in one of the alert's own namespaces: for a rule that looks in another of these they say nothing,
+    and one that looks in a third, which a label of its choice names, takes their names but not their pod.
+    """
     claims: list[Claim] = []
-    if (own_namespace(alert) or namespace) == namespace:
+    home = own_namespace(alert) or namespace
+    if home == namespace or namespace not in map(alert.labels.get, NAMESPACES):
         for kind in (*WorkloadKind, _REPLICA_SET):
             if found := _value(alert, f"exported_{kind}", kind):
                 claims += [_of_kind(kind, found[1], f"the label {found[0]}")]
         claims += _mixin(alert)
         for kind_label, name_label in _OWNERS:
             claims += _owned(alert, kind_label, name_label)
+    if home == namespace:
         claims += _pods(alert, _PODS)
-    if (alert.labels.get("kubernetes_namespace") or own_namespace(alert) or namespace) == namespace:
+    if (alert.labels.get("kubernetes_namespace") or home) == namespace:
         claims += _pods(alert, _PLAIN_PODS)
     return tuple(dict.fromkeys(claims))
 
@@ -56,9 +62,8 @@ def _mixin(alert: Alert) -> list[Claim]:
         return []
     label, name = found
     kind = alert.labels.get("exported_workload_type") or alert.labels.get("workload_type") or ""
-    return [
-        _of_kind(kind, name, f"the label {label}") if kind else WorkloadNamed(name, tuple(WorkloadKind), label)
-    ]
+    by = f"the label {label}"
+    return [_of_kind(kind, name, by) if kind else WorkloadNamed(name, tuple(WorkloadKind), by)]
 
 
 def _owned(alert: Alert, kind_label: str, name_label: str) -> list[Claim]:
