@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -176,14 +177,25 @@ def test_while_the_server_is_away_nothing_is_final(
     reader = connect(cluster.user_kubeconfig("reader", namespace, READS))
     assert reader.get(web)
     cluster.stop_api()
-    with ThreadPoolExecutor(max_workers=1) as beside:
-        with pytest.raises(failures.Unreachable):
-            reader.get(web)
-        started = beside.submit(cluster.start_api)
-        while not started.done():
+    with pytest.raises(failures.Unreachable):
+        reader.get(web)
+    over = threading.Event()
+
+    def ask_on() -> int:
+        asked = 0
+        while not over.is_set():
+            asked += 1
             with contextlib.suppress(Transient):  # anything else fails the test
                 reader.get(web)
-        started.result()
+        return asked
+
+    with ThreadPoolExecutor(max_workers=1) as beside:
+        asking = beside.submit(ask_on)
+        try:
+            cluster.start_api()
+        finally:
+            over.set()
+    assert asking.result() > 1
     assert reader.get(web)["metadata"]["name"] == "web"
 
 
