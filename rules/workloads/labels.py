@@ -36,8 +36,8 @@ def own_namespace(alert: Alert) -> str:
 def named_by_labels(alert: Alert, namespace: str) -> tuple[Claim, ...]:
     """Read what the labels name.
 
-    They are at home in one of the alert's own namespaces: for a rule that looks in another of these they say nothing,
-    and one that looks in a third, which a label of its choice names, takes their names but not their pod.
+    They are at home in one of the alert's own namespaces: to a rule that looks in another of these they say
+    nothing. One that looks in a third, which a label of its choice names, takes their names, but not their pod.
     """
     claims: list[Claim] = []
     home = own_namespace(alert) or namespace

@@ -134,6 +134,86 @@ def test_what_is_not_enforced_is_refused_by_name(field, lines):
     assert f"`{field}` is part of rules/v1 but this version does not enforce it yet" in found
 
 
+CANARY = """\
+version: rules/v1
+rules:
+  - name: a
+    when: {matchers: [a="b"]}
+    target: {kubernetes: {}, only: {x: y}}
+    to: [previous]
+"""
+
+
+def within(text: str) -> str:
+    return CANARY.replace("{}", f"{{{text}}}")
+
+
+ABOUT_WORKLOADS = {
+    "a namespace in capitals": (within("namespace: Shop"), "5:38: `Shop` cannot name a namespace"),
+    "a namespace that is long": (within(f"namespace: {'a' * 64}"), "5:38: `aaaaaaaaaaaaa"),
+    "an empty namespace": (within('namespace: ""'), "5:38: this is empty"),
+    "a path as a namespace": (within("namespace: a/../b"), "5:38: `a/../b` cannot name a namespace"),
+    "every namespace, and no selector": (within('namespace: "*"'), '5:38: `namespace: "*"` goes with a `sel'),
+    "a workload with a wrong name": (within("workload: deployment/Web"), "5:37: `Web` cannot name an object"),
+    "a workload with more": (within("workload: deployment/web/x"), "5:37: `web/x` cannot name an object"),
+    "a workload of another kind": (within("workload: job/web"), "5:37: `job` is no kind of workload; write"),
+    "a slip in the kind": (
+        within("workload: \"deploymnt/{{ $labels.app }}\""),
+        "5:37: `deploymnt` is no kind of workload; did you mean `deployment`?",
+    ),
+    "a cluster that is no name": (within("cluster: eu/1"), "5:36: `eu/1` cannot be a name"),
+    "a selector of everything": (within("selector: {}"), "5:37: `selector: {}` selects every workload"),
+    "a selector of nothing": (within('selector: {app: ""}'), "5:43: this is empty"),
+    "a selector as a text": (within("selector: app=web"), "5:37: write labels of the pod template"),
+    "a selector with a list": (within("selector: {app: [a, b]}"), "5:43: a list cannot be here"),
+    "a template in a selector": (within('selector: {app: "{{ $labels.app }}"}'), "5:43: templates are not looked"),
+    "an illegal label": (within("selector: {a b: c}"), "5:38: `a b` cannot be a label of Kubernetes"),
+    "an illegal value": (within("selector: {a: b c}"), "5:41: `b c` cannot be a label's value"),
+    "an illegal label in only": (CANARY.replace("x: y", "x y: z"), "5:37: `x y` cannot be a label"),
+    "an illegal value in only": (CANARY.replace("x: y", "x: [y, z/]"), "5:40: `z/` cannot be a label's value"),
+    "a slip in pods": (within("pods: update"), "5:33: `update` is not known here; did you mean `updated`?"),
+    "no word for pods": (within("pods: all"), "5:33: `all` is not known here; write updated or any"),
+    "a slip when paused": (within("when-paused: holds"), "5:40: `holds` is not known here; did you mean `hold`?"),
+    "a slip in a key": (within("when_paused: hold"), "5:27: `when_paused` is not known here; did you mean `wh"),
+    "both": (within("}, hosts: {"), "5:14: `hosts` and `kubernetes` exclude each other"),
+    "same-as without labels": (CANARY.replace("previous", "same-as"), "6:10: `same-as` needs labels"),
+    "same-as with no label": (CANARY.replace("previous", "same-as: {}"), "6:19: this must not be empty"),
+    "same-as with an illegal one": (CANARY.replace("previous", "same-as: {a b: c}"), "6:20: `a b` cannot be a"),
+    "previous with a value": (CANARY.replace("previous", "previous: 1"), "6:10: `previous` stands alone"),
+    "a slip in to": (CANARY.replace("previous", "scale-to-zer"), "6:10: `scale-to-zer` is not known here; did"),
+    "auto is no word": (CANARY + "    restore: auto\n", "7:14: `auto` is not known here; write template or"),
+    "a slip in restore": (CANARY + "    restore: image\n", "7:14: `image` is not known here; did you mean"),
+    "a slip in pin": (CANARY + "    pin: nevr\n", "7:10: `nevr` is not known here; did you mean `never`?"),
+    "a slip in guards": (CANARY + "    guards: {gitop: force}\n", "7:14: `gitop` is not known here; did you mean"),
+    "a slip in gitops": (CANARY + "    guards: {gitops: forced}\n", "7:22: `forced` is not known here; did you"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "wanted"), ABOUT_WORKLOADS.values(), ids=ABOUT_WORKLOADS)
+def test_a_mistake_about_workloads_is_told_once_where_it_is(text, wanted):
+    """Names that Kubernetes would not take are found before there is an alert."""
+    found = mistakes(text)
+    assert len(found) == 1, found
+    assert found[0].startswith(f"r.yaml:{wanted}")
+
+
+ONLY_FOR_WORKLOADS = {
+    "same-as": (RULE.replace("[previous]", "[previous, {same-as: {track: stable}}]"), "6:20: `same-as`"),
+    "scale-to-zero": (RULE.replace("[previous]", "[previous, scale-to-zero]"), "6:20: `scale-to-zero`"),
+    "restore": (RULE + "    restore: template\n", "7:5: `restore`"),
+    "pin": (RULE + "    pin: auto\n", "7:5: `pin`"),
+    "gitops": (RULE + "    guards: {gitops: refuse}\n", "7:14: `gitops`"),
+    "in defaults": (RULE.replace("rules:\n", "defaults: {restore: images}\nrules:\n"), "2:12: `restore`"),
+}
+
+
+@pytest.mark.parametrize(("text", "wanted"), ONLY_FOR_WORKLOADS.values(), ids=ONLY_FOR_WORKLOADS)
+def test_what_means_nothing_for_hosts_is_an_error_at_its_place(text, wanted):
+    """Even where it would not change anything: a file must not look as if it did."""
+    (found,) = mistakes(text)
+    assert found.startswith(f"r.yaml:{wanted} means nothing for `target.hosts`; remove it")
+
+
 @pytest.mark.parametrize("field", ["for: 5m", "alert-for: 5m", "unless: {}", "also: {}"])
 def test_conditions_that_are_not_enforced_are_refused(field):
     """The same inside `when`."""

@@ -11,7 +11,7 @@ from rules.alerts import Alert
 from rules.explain import explain
 from rules.matchers import parse_matchers
 from rules.observations import Observation, ReleaseSeen
-from rules.rule import HostsTarget, Mode, Previous, Rule, Target, Version, When
+from rules.rule import HostsTarget, KubernetesTarget, Mode, Previous, Rule, Target, Version, When
 from rules.ruleset import RuleSet
 from rules.services import Host, Inventory, Restart, RestartKind, Service
 from rules.templates import Template
@@ -108,6 +108,75 @@ def test_the_first_rule_that_may_act_has_the_instance() -> None:
     assert brief(first)[:2] == ("roll-back", "allowed")
     assert brief(second) == ("refuse", "another-rule-first", {WEB2: None})
     assert "shop on web2 belongs to rule a" in second["detail"]
+
+
+def about_workloads(name: str = "k", mode: Mode = Mode.ACT, running: str | None = None, **texts: str) -> Rule:
+    within = KubernetesTarget(**{key: Template(text) for key, text in texts.items()})
+    target = Target(kubernetes=within, only={"track": ("canary",)}, running=Template(running) if running else None)
+    return Rule(name, When(parse_matchers('alertname="HighErrorRate"')), target, (Previous(),), mode=mode)
+
+
+WEB = "kubernetes/eu/shop/deployment/web"
+LATEST = "its tag latest may have moved"
+OF_WEB = (ReleaseSeen("v1+a", (1,), note=LATEST), ReleaseSeen("v2+b", (2,), aliases=("v2",)))
+IN_CLUSTER = {WEB: Observation("v2+b", "x", 0, OF_WEB)}
+
+
+def test_without_facts_it_says_what_would_be_looked_for() -> None:
+    """The cluster is not asked, and has the last word."""
+    (said,) = decisions(about_workloads(), about=alert(namespace="shop", pod="web-1"), facts=None, clusters=["eu"])
+    assert brief(said) == ("roll-back", "allowed", {})
+    assert said["detail"] == (
+        "rolls back whatever owns pod web-1 in shop (cluster eu), provided that its pods carry track=canary "
+        "and pod web-1 is of its newest revision"
+    )
+
+
+def test_a_workload_that_is_named_in_full_is_the_instance() -> None:
+    """With facts, its release is named, and which tags may move."""
+    about = alert(namespace="shop", deployment="web")
+    (said,) = decisions(about_workloads(), about=about, facts=None, clusters=["eu"])
+    assert brief(said) == ("roll-back", "allowed", {WEB: None})
+    (said,) = decisions(about_workloads(), about=about, facts=IN_CLUSTER)
+    assert brief(said) == ("roll-back", "allowed", {WEB: "v1+a"})
+    assert f"v1+a: {LATEST}" in said["detail"]
+
+
+def test_a_workload_that_runs_something_else_is_left_alone() -> None:
+    """Any of the words for its release will do."""
+    rule = about_workloads(running="{{ $labels.version }}")
+    for version, reason in (("v2", "allowed"), ("v2+b", "allowed"), ("v1", "not-running")):
+        about = alert(namespace="shop", deployment="web", version=version)
+        (said,) = decisions(rule, about=about, facts=IN_CLUSTER)
+        assert said["reason"] == reason
+
+
+SAID = {
+    "nothing": ({}, "refuse", "workload-unknown"),
+    "no workload": ({"namespace": "shop"}, "refuse", "workload-unknown"),
+    "two": ({"namespace": "shop", "deployment": "web", "statefulset": "db"}, "hold", "instance-ambiguous"),
+    "a Job": ({"namespace": "shop", "owner_kind": "Job", "owner_name": "x"}, "refuse", "workload-unknown"),
+    "no name": ({"namespace": "shop", "pod": "../x"}, "refuse", "label-illegal"),
+    "an unknown cluster": (
+        {"namespace": "shop", "pod": "x", "cluster": "us"},
+        "refuse",
+        "cluster-unknown",
+    ),
+}
+
+
+@pytest.mark.parametrize(("labels", "outcome", "reason"), SAID.values(), ids=SAID)
+def test_what_no_cluster_needs_to_be_asked_for(labels: dict[str, str], outcome: str, reason: str) -> None:
+    """Is said at once."""
+    (said,) = decisions(about_workloads(), about=alert(**labels), facts=None, clusters=["eu"])
+    assert brief(said) == (outcome, reason, {})
+
+
+def test_rules_about_hosts_and_workloads_stand_side_by_side() -> None:
+    """Each takes its own; of two about one workload the first has it."""
+    about = alert(namespace="shop", deployment="web")
+    said = decisions(rule("a"), about_workloads("b"), about_workloads("c"), about=about, facts=None)
+    assert [each["reason"] for each in said] == ["allowed", "allowed", "another-rule-first"]
 
 
 def test_an_observing_rule_takes_no_instance() -> None:

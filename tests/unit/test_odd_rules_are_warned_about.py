@@ -65,12 +65,74 @@ def test_a_rule_that_names_neither_instance_nor_service():
     assert "names neither an instance nor a service" in found
 
 
+EVERY_WORKLOAD = {
+    "of the namespace": '{kubernetes: {selector: "*"}',
+    "of a fixed one": '{kubernetes: {selector: "*", namespace: shop}',
+    "of the cluster": '{kubernetes: {selector: "*", namespace: "*"}',
+}
+
+
+@pytest.mark.parametrize(("which", "target"), EVERY_WORKLOAD.items(), ids=EVERY_WORKLOAD)
+def test_a_rule_that_takes_every_workload_on_purpose(which, target):
+    """Nothing chooses among the workloads."""
+    (found,) = warnings(rule("a", matchers('a="b"'), target + "}"))
+    place = "cluster" if which == "of the cluster" else "namespace"
+    assert f"`a` takes every workload of the {place} back on an alert that names none" in found
+    for choice in ("only: {track: canary}", "except: {track: stable}", 'running: "{{ $labels.version }}"'):
+        assert warnings(rule("a", matchers('a="b"'), f"{target}, {choice}}}")) == []
+
+
+@pytest.mark.parametrize("within", ["{}", "{selector: {app: web}}", '{selector: {app: web}, namespace: "*"}'])
+def test_a_rule_about_what_the_alert_names_or_some_labels(within):
+    """Is no reason for a warning."""
+    assert warnings(rule("a", matchers('a="b"'), f"{{kubernetes: {within}}}")) == []
+
+
+def test_scale_to_zero_is_the_last_resort():
+    """What stands behind it is only asked where it may not be."""
+    order = "    to: [scale-to-zero, previous]\n"
+    (found,) = warnings(rule("a", matchers('a="b"'), "{kubernetes: {}}", order))
+    assert "`a` asks for previous only where it may not scale to zero" in found
+    order = "    to: [previous, scale-to-zero]\n"
+    assert warnings(rule("a", matchers('a="b"'), "{kubernetes: {}}", order)) == []
+
+
+def test_the_same_as_itself():
+    """A canary cannot be brought to what the canary runs."""
+    order = "    to: [{same-as: {track: canary}}]\n"
+    (found,) = warnings(rule("a", matchers('a="b"'), "{kubernetes: {}, only: {track: canary}}", order))
+    assert "`a` goes by `same-as` to what `only:` selects" in found
+
+
 def test_two_acting_rules_that_may_meet():
     """Both are named, and which of them has the instance."""
     (found,) = warnings(rule("a", matchers('alertname="A"')), rule("b", matchers('severity="critical"')))
     assert found.startswith(
         "r.yaml:7:11: `b` and `a` (r.yaml:4) may be about the same alert and instance; `a` comes"
     )
+
+
+def kubernetes(first: str, second: str) -> tuple[str, str]:
+    return tuple(
+        rule(name, matchers('x="1"'), f"{{kubernetes: {target}}}")
+        for name, target in (("a", first), ("b", second))
+    )
+
+
+@pytest.mark.parametrize(
+    "pair",
+    [
+        kubernetes("{}", "{namespace: shop}"),
+        kubernetes("{namespace: shop, selector: {app: web}}", '{namespace: "*", selector: {tier: front}}'),
+        kubernetes("{workload: web}", "{workload: deploy/web}"),
+        kubernetes("{workload: deployment/web}", "{workload: deploy/web}"),
+        kubernetes('{workload: "{{ $labels.app }}"}', "{workload: deploy/web}"),
+        kubernetes('{selector: "*"}', "{selector: {app: web}}"),
+    ],
+)
+def test_two_rules_about_workloads_that_may_meet(pair):
+    """Nothing keeps them apart."""
+    assert any("`b` and `a`" in warning for warning in warnings(*pair))
 
 
 APART = {
@@ -93,6 +155,13 @@ APART = {
         rule("a", matchers('x="1"'), "{hosts: {}, service: s, only: {track: canary}}"),
         rule("b", matchers('x="1"'), "{hosts: {}, service: t, only: {track: canary}}"),
     ),
+    "hosts and workloads": (rule("a", matchers('x="1"')), rule("b", matchers('x="1"'), "{kubernetes: {}}")),
+    "another cluster": kubernetes("{cluster: eu}", "{cluster: us}"),
+    "another namespace": kubernetes("{namespace: shop}", "{namespace: cart}"),
+    "another workload": kubernetes("{workload: web}", "{workload: deployment/db}"),
+    "another kind": kubernetes("{workload: sts/web}", "{workload: deployment/web}"),
+    "another selector": kubernetes("{selector: {app: web}}", "{selector: {app: db, tier: back}}"),
+    "another pod template": kubernetes("{}, only: {track: canary}", "{}, except: {track: canary}"),
     "one only observes": (rule("a", matchers('x="1"')), rule("b", matchers('x="1"'), more="    mode: observe\n")),
 }
 

@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from rules.rule import Gitops, KubernetesTarget, Pin, Pods, Restore, SameAs, ScaleToZero, WhenPaused
 from rules.rulefile import Mode, Previous, RuleSet, Version, parse_rules
 
 SHORT = """
@@ -36,6 +37,29 @@ rules:
     before: {evidence: {logs: 1h}}
     verify: {healthy-within: 1m, steady: 5s, cleared-within: 1h30m}
     retry: {attempts: 3, initial: 500ms, factor: 1.5, max: 10s}
+"""
+
+
+WORKLOADS = """
+version: rules/v1
+rules:
+  - name: canary-errors
+    mode: act
+    when: {matchers: ['alertname="HighErrorRate"']}
+    target:
+      kubernetes:
+        cluster: eu
+        namespace: "{{ $labels.namespace }}"
+        workload: "deployment/{{ $labels.app }}"
+        selector: {app.kubernetes.io/part-of: shop}
+        pods: any
+        when-paused: resume
+      service: shop
+      only: {track: [canary, beta]}
+    to: [previous, {version: "sha256:0123"}, {same-as: {track: stable, zone: [a, b]}}, scale-to-zero]
+    restore: images
+    pin: never
+    guards: {gitops: force}
 """
 
 
@@ -78,7 +102,7 @@ def test_every_field_is_read():
     assert rule.source == "rules.yaml:4"
 
 
-@pytest.mark.parametrize("text", [SHORT, FULL])
+@pytest.mark.parametrize("text", [SHORT, FULL, WORKLOADS], ids=["short", "full", "workloads"])
 def test_the_expanded_rule_reads_back_as_itself(text):
     """What `rules explain --expanded` prints is a rule of the same meaning."""
     (rule,) = one(text).rules
@@ -159,6 +183,56 @@ def test_the_digest_does_not_see_an_order_that_means_nothing():
     )
     assert turned != FULL
     assert one(turned).rules[0].digest == one(FULL).rules[0].digest
+
+
+def test_a_rule_about_workloads_is_read():
+    """Every field that Kubernetes has of its own."""
+    (rule,) = one(WORKLOADS).rules
+    within = rule.target.kubernetes
+    assert rule.target.hosts is None
+    assert (within.cluster.text, within.namespace.text) == ("eu", "{{ $labels.namespace }}")
+    assert within.workload.text == "deployment/{{ $labels.app }}"
+    assert within.selector == {"app.kubernetes.io/part-of": "shop"}
+    assert (within.pods, within.when_paused) == (Pods.ANY, WhenPaused.RESUME)
+    same = SameAs({"track": ("stable",), "zone": ("a", "b")})
+    assert rule.to == (Previous(), Version("sha256:0123"), same, ScaleToZero())
+    assert (rule.restore, rule.pin, rule.gitops) == (Restore.IMAGES, Pin.NEVER, Gitops.FORCE)
+
+
+def test_the_shortest_rule_about_workloads_is_safe():
+    """It observes, takes what the alert names, and leaves alone what somebody else reconciles or paused."""
+    (rule,) = one(SHORT.replace('{hosts: {instance: "{{ $labels.instance }}"}}', "{kubernetes: {}}")).rules
+    assert rule.target.kubernetes == KubernetesTarget()
+    assert (rule.restore, rule.pin, rule.gitops) == (Restore.AUTO, Pin.AUTO, Gitops.REFUSE)
+    assert rule.expanded()["target"] == {"kubernetes": {"pods": "updated", "when-paused": "hold"}}
+    assert rule.expanded()["guards"] == {"gitops": "refuse"}
+
+
+def test_every_workload_is_written_on_purpose():
+    """A star, and no empty mapping."""
+    text = SHORT.replace('{hosts: {instance: "{{ $labels.instance }}"}}', '{kubernetes: {selector: "*"}}')
+    assert one(text).rules[0].target.kubernetes.selector == {}
+
+
+WORKLOAD_CHANGES = [
+    ("cluster: eu", "cluster: us"),
+    ("{{ $labels.namespace }}", "shop"),
+    ("deployment/", ""),
+    ("part-of: shop", "part-of: cart"),
+    ("pods: any", "pods: updated"),
+    ("when-paused: resume", "when-paused: hold"),
+    ("zone: [a, b]", "zone: [a]"),
+    (", scale-to-zero", ""),
+    ("restore: images", "restore: template"),
+    ("pin: never", "pin: auto"),
+    ("gitops: force", "gitops: refuse"),
+]
+
+
+@pytest.mark.parametrize(("old", "new"), WORKLOAD_CHANGES)
+def test_the_digest_sees_every_change_of_a_rule_about_workloads(old, new):
+    """As for hosts."""
+    assert one(WORKLOADS.replace(old, new)).rules[0].digest != one(WORKLOADS).rules[0].digest
 
 
 CHANGES = [

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import rules
 from rules.alerts import Alert
+from rules.decisions import Reason
 from rules.explain import explain
 from rules.inventory import Inventory, parse_inventory
-from rules.observations import Observation, ReleaseSeen
-from rules.rulefile import Mode, RuleSet, parse_rules
+from rules.observations import Observation, Offer, ReleaseSeen
+from rules.rulefile import Mode, RuleSet, combine, parse_rules
 
 LIBRARY = Path(rules.__path__[0]) / "library"
 FILES = sorted(LIBRARY.glob("*.yaml"))
@@ -129,6 +131,67 @@ def test_instances_are_chosen_by_the_release_they_run(inventory):
         {"hosts/default/shop/web1": "v1.2.0", "hosts/default/shop/web3": "v1.2.0"},
     )
     assert found["region-by-label"] == ("no-match", {})
+
+
+CANARY = "kubernetes/eu/shop/deployment/web-canary"
+WORKLOADS = {
+    CANARY: Observation("v1.3.0", "arrival", 0, (ReleaseSeen("v1.2.0", (1,)), ReleaseSeen("v1.3.0", (2,)))),
+    "kubernetes/eu/shop/deployment/web-new": Observation(
+        "v1.3.0",
+        "arrival",
+        0,
+        (ReleaseSeen("v1.3.0", (1,)),),
+        offers={"same-as track=stable": Offer("v1.2.0")},
+        no_history=(Reason.FIRST_RELEASE, "it is the first"),
+    ),
+}
+
+
+def about_workload(name: str, *, observed: bool = True, **labels: str) -> dict[str, Any]:
+    """Return what the one rule that matches says, of those for Kubernetes."""
+    ruleset = combine([load("kubernetes-canary-only.yaml", acting=True), load("kubernetes-workloads.yaml")])
+    facts = WORKLOADS if observed else None
+    (entry,) = explain(ruleset, Inventory({}), [alert(alertname=name, **labels)], facts, clusters=["eu"])
+    (one,) = [decision for decision in entry["decisions"] if decision["reason"] != "no-match"]
+    return one
+
+
+def test_the_canary_of_a_cluster_goes_back():
+    """kubernetes-canary-only: provided that its pods are those of a canary, whatever the alert says."""
+    found = about_workload("HighErrorRate", namespace="shop", deployment="web-canary")
+    assert (found["rule"], found["outcome"]) == ("kubernetes-canary-errors", "roll-back")
+    assert found["instances"] == {CANARY: "v1.2.0"}
+    assert "provided that its pods carry track=canary" in found["detail"]
+
+
+def test_a_canary_without_an_earlier_release_takes_what_the_stable_one_runs():
+    """kubernetes-canary-only: the second entry of `to`."""
+    found = about_workload("HighErrorRate", namespace="shop", deployment="web-new")
+    assert found["instances"] == {"kubernetes/eu/shop/deployment/web-new": "v1.2.0"}
+
+
+def test_a_pod_that_crashes_leads_to_whatever_owns_it():
+    """kubernetes-workloads: which the cluster says."""
+    found = about_workload("KubePodCrashLooping", namespace="shop", pod="web-5d4f-bb2bb", observed=False)
+    assert (found["rule"], found["instances"]) == ("crashing-release", {})
+    assert "whatever owns pod web-5d4f-bb2bb in shop (cluster eu)" in found["detail"]
+    assert "its pods carry rollback=automatic and pod web-5d4f-bb2bb is of its newest revision" in found["detail"]
+
+
+def test_a_workload_is_chosen_by_the_release_it_runs():
+    """kubernetes-workloads: one that runs another release is left alone."""
+    said = {"namespace": "shop", "deployment": "web-canary"}
+    found = about_workload("ReleaseErrors", version="v1.3.0", **said)
+    assert (found["rule"], found["instances"]) == ("workload-by-version", {CANARY: "v1.2.0"})
+    assert about_workload("ReleaseErrors", version="v1.2.0", **said)["reason"] == "not-running"
+
+
+def test_an_alert_that_names_no_workload_is_about_those_that_are_selected():
+    """kubernetes-workloads: the canary of the shop, in its namespace."""
+    found = about_workload("ProbeFailing", service="shop")
+    assert (found["rule"], found["outcome"]) == ("canary-to-nothing", "observe")
+    assert "every workload in shop (cluster eu) whose pods carry app.kubernetes.io/name=shop" in found["detail"]
+    assert about_workload("ProbeFailing", service="shop", namespace="cart")["reason"] == "not-selected"
 
 
 def test_an_alert_without_a_version_is_not_about_a_release(inventory):
