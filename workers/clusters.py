@@ -12,12 +12,15 @@ from controller.settings.numbers import Numbers
 from rules.decisions import Reason
 from rules.errors import Permanent
 from rules.instances import WorkloadInstance
+from rules.targets import Located
+from rules.workloads.by_hand import Wanted
 from workers.driver import Driver
 from workers.finding import Finder
 from workers.kubernetes.access import Cluster, connect_cluster, warm
 from workers.kubernetes.driver import KubernetesDriver
 from workers.kubernetes.finding import KubernetesFinder
 from workers.kubernetes.plan import Params
+from workers.kubernetes.services import find_wanted
 from workers.terms import Terms
 
 
@@ -48,6 +51,10 @@ class Clusters:
     def finder(self) -> Finder:
         """Build what finds workloads for one job."""
         return KubernetesFinder(self.cluster, tuple(self.settings))
+
+    def find_wanted(self, wanted: Wanted) -> tuple[Located, ...]:
+        """Find the workloads that a person means."""
+        return find_wanted(self.cluster, tuple(self.settings), wanted)
 
     def reach(self, instance: WorkloadInstance, rollback: str, terms: Terms, clock: Callable[[], float]) -> Driver:
         """Reach a workload for a rollback."""

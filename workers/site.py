@@ -8,9 +8,13 @@ from dataclasses import dataclass, field
 from controller.ledger import Ledger
 from controller.settings.house import House
 from controller.settings.numbers import Numbers
+from rules.decisions import Reason
+from rules.errors import Permanent
 from rules.instances import Instance
+from rules.targets import Located
+from rules.workloads.by_hand import Wanted
 from workers.driver import Driver
-from workers.finding import Finder
+from workers.finding import NO_CLUSTER, Finder
 from workers.stopping import Stopping
 from workers.terms import Terms
 
@@ -18,6 +22,15 @@ Reach = Callable[[Instance, str, Terms, Callable[[], float]], Driver]
 """Reach an instance for a rollback (by id) under its terms, by a clock (seconds since the epoch) that means the
 same on every machine; raises `Transient` or `Permanent`.
 """
+
+FindWanted = Callable[[Wanted], tuple[Located, ...]]
+"""Find the workloads that a person means; raises `Transient` or `Permanent`."""
+
+
+def no_clusters(wanted: Wanted) -> tuple[Located, ...]:
+    """Say that there is no cluster to find anything in."""
+    del wanted
+    raise Permanent(Reason.CLUSTER_UNKNOWN, NO_CLUSTER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,4 +47,5 @@ class Site:
     lease_ledger: Callable[[], Ledger]
     reach: Reach
     find: Callable[[], Finder]
+    find_wanted: FindWanted = no_clusters
     stopping: Stopping = field(default_factory=Stopping)

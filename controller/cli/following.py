@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from controller.cli.failures import Failed, Unreachable, Unsettled
-from controller.cli.records import SETTLED, because, standing, subject
+from controller.cli.records import SETTLED, because, short, standing, subject
 from controller.cli.terminal import clean, coloured, print_json, say
 from controller.cli.times import span
 
@@ -78,7 +78,7 @@ def _line(seen: dict[str, dict[str, Any]], seconds: float) -> Any:
     from rich.text import Text  # noqa: PLC0415
 
     waiting = [record for record in seen.values() if record["state"] not in SETTLED]
-    doing = ", ".join(f"{record['host']} {record['state']}" for record in waiting[:4])
+    doing = ", ".join(f"{short(record)} {record['state']}" for record in waiting[:4])
     return Text(clean(f"{doing}  {span(seconds)}"))
 
 

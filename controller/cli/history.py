@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from controller.cli.options import api, api_options, json_option
-from controller.cli.records import cause, moves, standing
+from controller.cli.records import cause, label, moves, standing
 from controller.cli.terminal import print_json, print_table, say
 from controller.cli.times import ago, now
 
@@ -36,12 +36,18 @@ def command(
     if decisions:
         _print_decisions(api(config, url).get("decisions", limit=limit), as_json=as_json)
         return
-    answer = api(config, url).get("rollbacks", limit=limit, service=service, state=state)
+    server = api(config, url)
+    answer = server.get("rollbacks", limit=limit, service=service, state=state)
     if as_json:
         print_json(answer)
     elif answer["rollbacks"]:
         print_rollbacks(answer["rollbacks"])
         say("`rollbackctl show ID` tells the whole story of one.", style="bright_black")
+    elif service is not None and service not in server.get("status")["services"]:
+        say(
+            f"Nothing is known of a service {service!r}: no rollback, and the inventory does not have it. "
+            "Is the name misspelt?"
+        )
     else:
         say("No rollbacks. `rollbackctl history --decisions` says what was decided about each alert.")
 
@@ -63,7 +69,7 @@ def _print_decisions(answer: dict[str, Any], *, as_json: bool) -> None:
     )
 
 
-def print_rollbacks(rollbacks: list[dict[str, object]]) -> None:
+def print_rollbacks(rollbacks: list[dict[str, Any]]) -> None:
     """Print one line for each."""
     moment = now()
     print_table(
@@ -71,7 +77,7 @@ def print_rollbacks(rollbacks: list[dict[str, object]]) -> None:
         (
             (
                 record["id"],
-                f"{record['service']} on {record['host']}",
+                label(record),
                 moves(record),
                 standing(record),
                 ago(str(record["opened_at"] or ""), moment),

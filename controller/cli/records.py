@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 from controller.cli.failures import Failed
+from rules.instances import HostInstance, read_instance
 
 SETTLED = frozenset({"ended", "held"})
 """States in which nothing more happens by itself."""
@@ -28,7 +29,28 @@ def standing(record: dict[str, Any]) -> str:
 
 def subject(record: dict[str, Any]) -> str:
     """Say what goes where, like `shop on web2: v1.3.0 → v1.2.0`."""
-    return f"{record['service']} on {record['host']}" + (f": {moves(record)}" if record["to"] else "")
+    return label(record) + (f": {moves(record)}" if record["to"] else "")
+
+
+def label(record: dict[str, Any]) -> str:
+    """Name the instance for people, like `shop on web2`."""
+    return read_instance(record["instance"]).label
+
+
+def short(record: dict[str, Any]) -> str:
+    """Name the instance where there is little room: its host, or its workload."""
+    instance = read_instance(record["instance"])
+    return instance.host if isinstance(instance, HostInstance) else instance.name
+
+
+def _again(record: dict[str, Any]) -> str:
+    """Return the command that asks for the same once more."""
+    instance = read_instance(record["instance"])
+    if isinstance(instance, HostInstance):
+        where = instance.host
+    else:
+        where = f"{instance.kind}/{instance.name} -n {instance.namespace} --cluster {instance.cluster}"
+    return f"`rollbackctl rollback {record['service']} --instance {where}`"
 
 
 def moves(record: dict[str, Any]) -> str:
@@ -49,7 +71,7 @@ def because(record: dict[str, Any]) -> str:
 
 def next_step(record: dict[str, Any]) -> str:
     """Say what a person should do now; every state has an answer."""
-    ident, again = record["id"], f"`rollbackctl rollback {record['service']} --instance {record['host']}`"
+    ident, again = record["id"], _again(record)
     by_outcome = {
         "recovered": "Nothing. Find out what was wrong with the release before it is deployed again.",
         "resolved": "Nothing: the alerts resolved before anything was changed.",

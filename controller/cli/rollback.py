@@ -13,23 +13,42 @@ from controller.cli.options import api, api_options, json_option
 from controller.cli.plans import print_plan
 from controller.cli.terminal import print_json, say
 from rules.instances import read_instance
+from rules.rule import read_to, to_word
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+_SAME_AS = "same-as:"
+
 
 @click.command("rollback")
 @click.argument("service")
-@click.option("--instance", "instances", multiple=True, metavar="HOST", help="This host; may be repeated.")
 @click.option(
-    "--only", multiple=True, metavar="K=V", help="Hosts that carry this label; values of one label add up."
+    "--instance",
+    "instances",
+    multiple=True,
+    metavar="NAME",
+    help="This host, or this workload as KIND/NAME; may be repeated.",
 )
-@click.option("--all", "all_hosts", is_flag=True, help="Every host of the service.")
+@click.option(
+    "--only", multiple=True, metavar="K=V", help="Those that carry this label; values of one label add up."
+)
+@click.option("--all", "every", is_flag=True, help="Every host or workload of the service.")
+@click.option("-n", "--namespace", help="Workloads of this namespace.")
+@click.option("--cluster", help="Workloads of this cluster, as the settings call it.")
 @click.option(
     "--to",
     multiple=True,
     metavar="RELEASE",
-    help="`previous` (the default) or a release by name; repeat for a fallback.",
+    help="`previous` (the default), a release by its name, version, tag, revision or digest, "
+    "`same-as:LABEL=VALUE` or `scale-to-zero`; repeat for a fallback.",
+)
+@click.option(
+    "--restore", type=click.Choice(["template", "images"]), help="What of a workload's release is brought back."
+)
+@click.option("--pin", type=click.Choice(["never"]), help="Leave tags as they are, though they may have moved.")
+@click.option(
+    "--gitops", type=click.Choice(["force"]), help="Change a workload although something else keeps it as it is."
 )
 @click.option("--reason", default="", help="Why; kept in the record.")
 @click.option("--dry-run", is_flag=True, help="Print the plan, each step with its way back, and change nothing.")
@@ -44,8 +63,13 @@ def command(  # noqa: PLR0913 - the words of the command line
     service: str,
     instances: tuple[str, ...],
     only: tuple[str, ...],
-    all_hosts: bool,
+    every: bool,
+    namespace: str | None,
+    cluster: str | None,
     to: tuple[str, ...],
+    restore: str | None,
+    pin: str | None,
+    gitops: str | None,
     reason: str,
     dry_run: bool,
     wait: bool,
@@ -55,50 +79,63 @@ def command(  # noqa: PLR0913 - the words of the command line
     url: str | None,
 ) -> None:
     """Roll instances of SERVICE back, by hand: by default to the release before the one that runs."""
+    words = {"namespace": namespace, "cluster": cluster, "restore": restore, "pin": pin, "gitops": gitops}
     asked = {
         "service": service,
-        **_selection(instances, only, all_hosts=all_hosts),
+        **_selection(instances, only, every=every),
+        **{name: word for name, word in words.items() if word is not None},
         "to": _to(to),
         "reason": reason,
         "dry_run": dry_run,
     }
     server = api(config, url)
     answer = server.post("rollbacks", asked, PLANNING_S)
+    if not as_json and answer.get("note"):
+        say(answer["note"], style="bright_black")
     if dry_run:
         _print_plans(answer["plans"], as_json=as_json)
         return
+    if as_json and not wait:
+        print_json(answer)
     if not as_json:
         _print_opened(answer["rollbacks"])
+    _check_taken(answer["rollbacks"])
     if wait:
         from controller.cli.following import follow  # noqa: PLC0415 - for those who wait
 
         follow(server, [rollback["id"] for rollback in answer["rollbacks"]], timeout, as_json=as_json)
-    elif as_json:
-        print_json(answer)
 
 
-def _selection(instances: tuple[str, ...], only: tuple[str, ...], *, all_hosts: bool) -> dict[str, Any]:
-    if sum((bool(instances), bool(only), all_hosts)) != 1:
+def _selection(instances: tuple[str, ...], only: tuple[str, ...], *, every: bool) -> dict[str, Any]:
+    if sum((bool(instances), bool(only), every)) != 1:
         raise click.UsageError(
-            "Say which instances: --instance HOST, --only LABEL=VALUE or --all, one of the three."
+            "Say which instances: --instance NAME, --only LABEL=VALUE or --all, one of the three."
         )
     if instances:
         return {"instances": list(instances)}
-    return {"all": True} if all_hosts else {"only": _labels(only)}
+    return {"all": True} if every else {"only": _labels(only, "--only ")}
 
 
-def _labels(only: Iterable[str]) -> dict[str, list[str]]:
+def _labels(pairs: Iterable[str], option: str) -> dict[str, list[str]]:
     labels: dict[str, list[str]] = {}
-    for pair in only:
+    for pair in pairs:
         name, equals, value = pair.partition("=")
         if not (name and equals and value):
-            raise click.UsageError(f"--only {pair!r} is not LABEL=VALUE, as in --only track=canary.")
+            raise click.UsageError(f"{option}{pair} is not LABEL=VALUE, as in {option}track=canary.")
         labels.setdefault(name, []).append(value)
     return labels
 
 
-def _to(to: tuple[str, ...]) -> list[str | dict[str, str]]:
-    return [entry if entry == "previous" else {"version": entry} for entry in to] or ["previous"]
+def _to(to: tuple[str, ...]) -> list[str | dict[str, Any]]:
+    return [_entry(word) for word in to] or ["previous"]
+
+
+def _entry(word: str) -> str | dict[str, Any]:
+    if word in ("previous", "scale-to-zero"):
+        return word
+    if word.startswith(_SAME_AS):
+        return {"same-as": _labels(word.removeprefix(_SAME_AS).split(","), f"--to {_SAME_AS}")}
+    return {"version": word}
 
 
 def _print_plans(plans: list[dict[str, Any]], *, as_json: bool) -> None:
@@ -121,3 +158,19 @@ def _print_opened(rollbacks: list[dict[str, Any]]) -> None:
         label = read_instance(rollback["instance"]).label
         joined = " (it had an unfinished rollback, which this joins)" if rollback["joined"] else ""
         say(f"{rollback['id']}  {label}{joined}")
+
+
+def _check_taken(rollbacks: list[dict[str, Any]]) -> None:
+    """Say so where a rollback that was there already goes elsewhere, or otherwise, than what was asked for."""
+    other = [rollback for rollback in rollbacks if not rollback.get("taken", True)]
+    if not other:
+        return
+    goes = "; ".join(f"{r['id']} goes to {', '.join(map(_word, r['to']))}" for r in other)
+    raise Failed(
+        f"Joined, and what you asked for is not taken: {goes}, as it was opened. "
+        f"Wait for its end, or `rollbackctl cancel {other[0]['id']}`, and ask again."
+    )
+
+
+def _word(entry: str | dict[str, Any]) -> str:
+    return to_word(read_to(entry))

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Final
 
 from flask import Blueprint, Response, request
 
 from controller.ledger import MovedOn, NewRollback, State
 from controller.settings import Role
-from controller.web.inputs import CancelAsked, PlansAsked, RollbackAsked, To, read_count, read_input
+from controller.web.inputs import CancelAsked, PlansAsked, RollbackAsked, is_taken, read_count, read_input
 from controller.web.planning import Planning
 from controller.web.refusals import Refusal, json_response
 from controller.web.selection import by_id, select
 from controller.web.states import decision_shown, status_shown
+from controller.web.workloads import select_workloads
 
 if TYPE_CHECKING:
     from controller.ledger import Ledger, Rollback
@@ -26,11 +28,14 @@ _FINGERPRINT: Final = re.compile(r"[0-9a-f]{1,32}")
 _STATES: Final = frozenset(str(state) for state in State)
 _MOST_LISTED: Final = 500
 _EPISODES_SHOWN: Final = 20
+_HOSTS_MEANT: Final = "hosts of the inventory are meant; for workloads of a cluster say which namespace"
 
 
-def api_blueprint(ledger: Ledger, house: House, door: Doorkeeper) -> Blueprint:
-    """Serve the API; every view asks the door first."""
-    api = Api(ledger, house, door)
+def api_blueprint(
+    ledger: Ledger, house: House, door: Doorkeeper, clusters: Mapping[str, Sequence[str]]
+) -> Blueprint:
+    """Serve the API; every view asks the door first. `clusters` maps the configured ones to their namespaces."""
+    api = Api(ledger, house, door, clusters)
     blueprint = Blueprint("api", __name__, url_prefix="/api/v1")
     for method, path, view in (
         ("GET", "/rollbacks", api.list_rollbacks),
@@ -48,10 +53,13 @@ def api_blueprint(ledger: Ledger, house: House, door: Doorkeeper) -> Blueprint:
 class Api:
     """The views; each method is one."""
 
-    def __init__(self, ledger: Ledger, house: House, door: Doorkeeper) -> None:
+    def __init__(
+        self, ledger: Ledger, house: House, door: Doorkeeper, clusters: Mapping[str, Sequence[str]]
+    ) -> None:
         self._ledger = ledger
         self._house = house
         self._door = door
+        self._clusters = clusters
         self._planning = Planning(ledger)
 
     def _admit(self, role: Role) -> str:
@@ -80,13 +88,12 @@ class Api:
         """Open a rollback for each instance a person means, or show what each would do."""
         by = self._admit(Role.OPERATE)
         asked = read_input(request, RollbackAsked)
-        located = select(self._house.inventory, asked.service, instances=asked.instances, only=asked.only)
-        # What a person names is taken although the instance was just rolled back from it.
-        spec = {"to": _plain(asked.to), "override": True}
+        located, note = self._meant(asked)
         if asked.dry_run:
-            return json_response({"plans": self._planning.plans([one.instance.id for one in located], spec)})
-        opened = [self._open(one, by, asked.reason, spec) for one in located]
-        return json_response({"rollbacks": opened}, 202)
+            plans = self._planning.plans([one.instance.id for one in located], asked.spec)
+            return json_response({"plans": plans, **note})
+        opened = [self._open(one, by, asked.reason, asked.spec) for one in located]
+        return json_response({"rollbacks": opened, **note}, 202)
 
     def cancel_rollback(self, ident: str) -> Response:
         """Cancel a rollback that has not changed anything yet, or is held."""
@@ -106,7 +113,7 @@ class Api:
         self._admit(Role.READ)
         asked = read_input(request, PlansAsked)
         instances = [by_id(self._house.inventory, ident).id for ident in asked.instances]
-        return json_response({"plans": self._planning.plans(instances, {"to": _plain(asked.to)})})
+        return json_response({"plans": self._planning.plans(instances, {"to": asked.to})})
 
     def list_decisions(self) -> Response:
         """Show the newest decisions, of one alert if asked."""
@@ -129,6 +136,16 @@ class Api:
             raise Refusal(404, f"there is no rollback {ident[:64]!r}; `rollbackctl history` lists them")
         return rollback
 
+    def _meant(self, asked: RollbackAsked) -> tuple[tuple[Located, ...], dict[str, str]]:
+        """Return the instances that a person means: hosts of the inventory, unless workloads are asked for."""
+        inventory = self._house.inventory
+        if asked.means_workloads and not self._clusters:
+            raise Refusal(422, "the settings name no cluster: add it under `clusters:`", field="cluster")
+        if asked.means_workloads or (self._clusters and asked.service not in inventory.services):
+            return select_workloads(asked, self._clusters, self._planning), {}
+        located = select(inventory, asked.service, instances=asked.instances, only=asked.only)
+        return located, {"note": _HOSTS_MEANT} if self._clusters and not asked.instances else {}
+
     def _open(self, located: Located, by: str, why: str, spec: dict[str, object]) -> dict[str, object]:
         instance = located.instance
         opened = self._ledger.rollbacks.open(
@@ -141,7 +158,12 @@ class Api:
                 spec=spec,
             )
         )
-        return {"id": opened.id, "instance": instance.id, "joined": opened.joined, "state": opened.state}
+        told = {"id": opened.id, "instance": instance.id, "joined": opened.joined, "state": opened.state}
+        if not opened.joined:
+            return told
+        found = self._ledger.rollbacks.get(opened.id)
+        goes = found.spec if found else spec
+        return {**told, "to": goes.get("to", ["previous"]), "taken": is_taken(spec, goes)}
 
 
 def _states() -> list[str] | None:
@@ -153,7 +175,3 @@ def _states() -> list[str] | None:
         if state not in _STATES:
             raise Refusal(400, f"state {state[:40]!r} is not one of {', '.join(State)}", field="state")
     return states
-
-
-def _plain(to: To) -> list[Any]:
-    return [entry if isinstance(entry, str) else entry.model_dump() for entry in to]

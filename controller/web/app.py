@@ -12,6 +12,7 @@ from werkzeug.exceptions import HTTPException
 
 from controller.ledger import LedgerUnavailable
 from controller.settings import Role
+from controller.settings.clusters import clusters_in_force
 from controller.web.api import api_blueprint
 from controller.web.auth import Doorkeeper
 from controller.web.bodies import read_body
@@ -46,7 +47,8 @@ def create_app(settings: Settings, ledger: Ledger, house: House) -> Flask:
     _serve_receiver(app, settings, door, Receiver(ledger, house, metrics, log_limit))
     _serve_metrics(app, metrics)
     app.register_blueprint(health_blueprint(ledger, house))
-    app.register_blueprint(api_blueprint(ledger, house, door))
+    clusters = {name: found.namespaces for name, found in clusters_in_force(settings.clusters).items()}
+    app.register_blueprint(api_blueprint(ledger, house, door, clusters))
     return app
 
 
@@ -98,7 +100,7 @@ def _answer_errors(app: Flask, metrics: Metrics, log_limit: LogLimit) -> None:
 
     @app.errorhandler(HTTPException)
     def http_exception(error: HTTPException) -> Response:
-        response = json_response({"error": error.description or error.name}, error.code or 503)
+        response = json_response({"error": _words(error)}, error.code or 503)
         for name, value in error.get_headers():
             if name.lower() not in ("content-type", "content-length"):
                 response.headers[name] = value
@@ -111,6 +113,18 @@ def _answer_errors(app: Flask, metrics: Metrics, log_limit: LogLimit) -> None:
         metrics.unexpected.inc()
         log.error("http.unexpected_error", endpoint=request.endpoint, exc_info=error)
         return unavailable("something unexpected went wrong; its traceback is in the server's log").to_response()
+
+
+def _words(error: HTTPException) -> str:
+    """Say in our own words what is asked wrongly; every answer names what to do."""
+    path = request.path[:80]
+    if error.code == 404:
+        return (
+            f"there is nothing at {path}: docs/reference/http.md lists what is; alerts go to /api/v1/alertmanager"
+        )
+    if error.code == 405:
+        return f"{request.method} is not allowed at {path}; the header Allow says what is"
+    return error.description or error.name
 
 
 def _report(refusal: Refusal, log_limit: LogLimit) -> None:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, TypeVar
+import json
+import re
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, TypeGuard, TypeVar
 
 from flask import Request
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PlainValidator, ValidationError, model_validator
 
 from controller.web.bodies import read_body
 from controller.web.refusals import Refusal
+from rules.rule import SameAs, Version, read_to, write_to
+from rules.rule import To as ToEntry
 
 MOST_BYTES = 64 * 1024
 """No request of the API needs more; notifications have a limit of their own."""
@@ -23,26 +28,63 @@ class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
-class Version(_Strict):
-    """A release by its name."""
+_WRITE_TO = (
+    'write "previous", "scale-to-zero", {"version": RELEASE} or {"same-as": {LABEL: VALUE}}, '
+    "with names that hold no slash and no control characters"
+)
+_NAME = re.compile(r"[^/\x00-\x1f]{1,253}")
 
-    version: Name
+
+def _entry_of_to(written: object) -> object:
+    """Check one entry in words of our own, and return it as a rule file writes it."""
+    try:
+        entry = read_to(written) if isinstance(written, str) or _is_single(written) else None
+    except (ValueError, TypeError):
+        entry = None
+    if entry is None:
+        raise ValueError(f"{json.dumps(written)[:80]} is no place to go back to: {_WRITE_TO}")
+    for name in _names_in(entry):
+        if not (isinstance(name, str) and _NAME.fullmatch(name)):
+            raise ValueError(f"{json.dumps(name)[:80]} names no release and no label's value: {_WRITE_TO}")
+    return write_to(entry)
 
 
-To = Annotated[list[Literal["previous"] | Version], Field(min_length=1, max_length=20)]
+def _is_single(written: object) -> TypeGuard[dict[str, Any]]:
+    return isinstance(written, dict) and len(written) == 1
+
+
+def _names_in(entry: ToEntry) -> tuple[str, ...]:
+    match entry:
+        case Version():
+            return (entry.version,)
+        case SameAs():
+            return tuple(value for values in entry.labels.values() for value in values) or ("",)
+        case _:
+            return ()
+
+
+To = Annotated[list[Annotated[Any, PlainValidator(_entry_of_to)]], Field(min_length=1, max_length=20)]
 """Where to go back to, in order; the first that can be had is chosen."""
+
+Instances = Annotated[list[Annotated[str, Field(min_length=1, max_length=800)]], Field(min_length=1)]
+
+
+_USUAL = {"restore": "auto", "pin": "auto", "gitops": "refuse"}
 
 
 class RollbackAsked(_Strict):
     """A person asks for instances of one service to go back."""
 
     service: Name
-    instances: Annotated[list[Annotated[str, Field(min_length=1, max_length=800)]], Field(min_length=1)] | None = (
-        None
-    )
+    instances: Instances | None = None
     only: Annotated[dict[str, Name | list[Name]], Field(min_length=1)] | None = None
     all: bool = False
+    cluster: Name | None = None
+    namespace: Name | None = None
     to: To = ["previous"]
+    restore: Literal["auto", "template", "images"] = "auto"
+    pin: Literal["auto", "never"] = "auto"
+    gitops: Literal["refuse", "force"] = "refuse"
     reason: Sentence = ""
     dry_run: bool = False
 
@@ -52,13 +94,31 @@ class RollbackAsked(_Strict):
             raise ValueError("say exactly one of `instances`, `only` or `all: true`")
         return self
 
+    @property
+    def means_workloads(self) -> bool:
+        """Whether workloads are meant, whatever the inventory has."""
+        named = any("/" in name and not name.startswith("hosts/") for name in self.instances or ())
+        return named or self.cluster is not None or self.namespace is not None
+
+    @property
+    def spec(self) -> dict[str, Any]:
+        """What the record keeps of it. What a person names is taken although it was just rolled back from."""
+        said = {"restore": self.restore, "pin": self.pin, "gitops": self.gitops}
+        return {"to": self.to, "override": True, **{k: v for k, v in said.items() if v != _USUAL[k]}}
+
+
+def is_taken(asked: Mapping[str, Any], goes: Mapping[str, Any]) -> bool:
+    """Whether a rollback that was there already goes by all that a person asks for."""
+    usual: dict[str, Any] = {"to": ["previous"], **_USUAL}
+    if any(isinstance(entry, dict) and "version" in entry for entry in asked["to"]):
+        usual["override"] = False
+    return all(asked.get(name, other) == goes.get(name, other) for name, other in usual.items())
+
 
 class PlansAsked(_Strict):
     """Somebody asks what going back would take now; nothing is changed."""
 
-    instances: Annotated[
-        list[Annotated[str, Field(min_length=1, max_length=800)]], Field(min_length=1, max_length=100)
-    ]
+    instances: Annotated[Instances, Field(max_length=100)]
     to: To = ["previous"]
 
 

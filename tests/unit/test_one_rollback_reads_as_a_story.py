@@ -14,6 +14,7 @@ from controller.ledger import End, State
 OPENED_MS = 1_795_232_876_000
 RECORD: dict[str, Any] = {
     "id": "r1",
+    "instance": "hosts/default/shop/web2",
     "service": "shop",
     "host": "web2",
     "state": "ended",
@@ -103,3 +104,11 @@ def test_ago_and_offset() -> None:
     assert ago("2026-11-21T03:47:56.000Z", parse("2026-11-21T03:49:56Z")) == "2 min ago"
     assert ago(None, parse("2026-11-21T03:49:56Z")) == "-"
     assert (offset(0.0123), offset(61)) == ("+0.012 s", "+1 min 1 s")
+
+
+def test_a_workload_is_named_as_people_name_it() -> None:
+    """And the command that tries again says where it is."""
+    record = {**RECORD, "instance": "kubernetes/eu/shop/statefulset/db", "service": "db", "host": ""}
+    assert subject(record) == "statefulset db in shop (cluster eu): v1.3.0 → v1.2.0"
+    again = next_step({**record, "outcome": "failed"})
+    assert "`rollbackctl rollback db --instance statefulset/db -n shop --cluster eu`" in again
