@@ -209,6 +209,7 @@ def test_a_kubeconfig_that_cannot_be_used_says_what_is_wrong(tmp_path: Path, tex
         file.write_text(text)
     with pytest.raises(Permanent) as caught:
         connect_cluster("eu", ClusterSettings(kubeconfig=file), NUMBERS).get(DEPLOYMENT)
+    assert caught.value.reason is Reason.TARGET_MISCONFIGURED
     assert says in str(caught.value)
     assert str(file) in str(caught.value)
     assert "settings" in str(caught.value)
@@ -475,6 +476,13 @@ def test_a_forbidden_call_names_the_line_of_the_role_that_is_missing(api: OddApi
         '- {apiGroups: ["apps"], resources: ["deployments", "statefulsets", "daemonsets"], '
         'verbs: ["get", "list", "patch"]}'
     )
+
+
+def test_a_list_that_is_read_like_an_object_is_still_a_list(api: OddApi, cluster: Cluster) -> None:
+    """To a Role it is; the line that is named must be the one that helps."""
+    api.says = [status(403, 'events is forbidden: User "x" cannot list resource "events"')]
+    with pytest.raises(failures.Forbidden, match=r'^list events in .* verbs: \["list", "create"\]}$'):
+        cluster.get(paths.events("shop"))
 
 
 @pytest.mark.parametrize("code", [401, 403])

@@ -60,7 +60,7 @@ def in_cluster(folder: Path = SERVICE_ACCOUNT, environ: Mapping[str, str] = os.e
     host, port = environ.get("KUBERNETES_SERVICE_HOST"), environ.get("KUBERNETES_SERVICE_PORT")
     if not (host and port):
         why = "KUBERNETES_SERVICE_HOST is not set, so this is no pod of a cluster; name a `kubeconfig:` instead"
-        raise Permanent(Reason.UNAUTHORIZED, f"in-cluster: {why}")
+        raise Permanent(Reason.TARGET_MISCONFIGURED, f"in-cluster: {why}")
     server = f"https://[{host}]:{port}" if ":" in host else f"https://{host}:{port}"
     ca = _text(folder / "ca.crt", "in-cluster")
     return Way(server, f"the service account in {folder}", ca=ca, token_file=folder / "token")
@@ -181,7 +181,7 @@ class _Kubeconfig:
 
     def _wrong(self, what: str) -> Permanent:
         message = f"the kubeconfig {self._path} cannot be used: {what}. Correct it, or `clusters:` in the settings"
-        return Permanent(Reason.UNAUTHORIZED, message)
+        return Permanent(Reason.TARGET_MISCONFIGURED, message)
 
 
 def _text(path: Path, what: str) -> str:
@@ -190,4 +190,4 @@ def _text(path: Path, what: str) -> str:
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is not text"
         message = f"{what}: {path} cannot be read: {why}. Correct its rights, or `clusters:` in the settings"
-        raise Permanent(Reason.UNAUTHORIZED, message) from error
+        raise Permanent(Reason.TARGET_MISCONFIGURED, message) from error
