@@ -13,8 +13,9 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from structlog.testing import capture_logs
+from testbed.authority import Authority
 from testbed.connect_proxy import tunnel
-from testbed.odd_api import Authority, OddApi, Says, breaks_off, drops, hangs, odd_api, status, trickles
+from testbed.odd_api import OddApi, Says, breaks_off, drops, hangs, odd_api, status, trickles
 
 from controller.settings import ClusterSettings, Numbers
 from rules.decisions import Reason
