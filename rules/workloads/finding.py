@@ -71,14 +71,22 @@ def _resolve(
             else:
                 resolved.led.append(led_by_replica_set(claim.by, replica_set, namespace, live))
         case PodNamed():
-            pod = live.pod(namespace, claim.name)
-            if pod is not None and claim.uid in ("", pod.uid):
-                resolved.led.append(led_by_pod(claim.by, pod, namespace, live))
-                return
-            try:
-                resolved.led.append(led_by_gone_pod(claim, namespace, live, *alerts))
-            except CannotTell as answer:
-                resolved.gone.append(answer)
+            _resolve_pod(claim, namespace, live, alerts, resolved)
+
+
+def _resolve_pod(
+    claim: PodNamed, namespace: str, live: Live, alerts: tuple[Alert, Sequence[Alert]], resolved: _Resolved
+) -> None:
+    pod = live.pod(namespace, claim.name)
+    if pod is not None and claim.uid in ("", pod.uid):
+        resolved.led.append(led_by_pod(claim.by, pod, namespace, live))
+        return
+    try:
+        resolved.led.append(led_by_gone_pod(claim, namespace, live, *alerts))
+    except CannotTell as answer:
+        # The exporter's own pod is in another namespace, and nothing in this one makes its name.
+        if not (claim.maybe_exporter and answer.decision.reason is Reason.POD_GONE):
+            resolved.gone.append(answer)
 
 
 def _resolve_name(claim: WorkloadNamed, claims: Claims, live: Live, resolved: _Resolved) -> None:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 NAMESPACES = ("exported_namespace", "namespace", "kubernetes_namespace")
 _PODS = ("exported_pod", "pod", "pod_name")
 _PLAIN_PODS = ("kubernetes_pod_name",)
+_EXPORTER = "kube-state-metrics"
+_OF_EXPORTER = ("job", "container", "service", "pod", "kubernetes_pod_name")
 _OWNERS = (("owner_kind", "owner_name"), ("created_by_kind", "created_by_name"))
 _REPLICA_SET = "replicaset"
 _NOBODY = "<none>"
@@ -84,8 +86,19 @@ def _of_kind(kind: str, name: str, by: str) -> Claim:
 
 def _pods(alert: Alert, labels: Sequence[str]) -> list[Claim]:
     """Read the labels that name a pod, but for that of the exporter that measured it."""
+    beside_workload = _by_ksm(alert)
     found = [_value(alert, label) for label in labels if label == "exported_pod" or not is_exporters(alert, label)]
-    return [PodNamed(one[1], f"the label {one[0]}", _uid(alert)) for one in found if one]
+    return [
+        PodNamed(name, f"the label {label}", _uid(alert), beside_workload)
+        for label, name in filter(None, found)
+        if not (beside_workload and _EXPORTER in name)
+    ]
+
+
+def _by_ksm(alert: Alert) -> bool:
+    """Tell whether kube-state-metrics measured a workload: it writes no pod then, so a pod may be its own."""
+    of_workload = any(alert.labels.get(kind) for kind in (*WorkloadKind, _REPLICA_SET))
+    return of_workload and any(_EXPORTER in alert.labels.get(label, "") for label in _OF_EXPORTER)
 
 
 def is_exporters(alert: Alert, label: str) -> bool:

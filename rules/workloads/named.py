@@ -43,11 +43,16 @@ class ReplicaSetNamed:
 
 @dataclass(frozen=True, slots=True)
 class PodNamed:
-    """A label names a pod; `uid` where the alert says that too."""
+    """A label names a pod; `uid` where the alert says that too.
+
+    `maybe_exporter`: a workload is named beside it, and kube-state-metrics measured that, so it may be that one's
+    own: with `honor_labels` that stays in a label to which nothing else was written.
+    """
 
     name: str
     by: str
     uid: str = ""
+    maybe_exporter: bool = False
 
     @property
     def words(self) -> str:

@@ -216,6 +216,23 @@ def test_what_was_measured_is_meant_and_never_its_exporter(labels: dict[str, str
     assert not any("ksm" in asked for asked in facts.asked)
 
 
+KSM = {"job": "kube-state-metrics", "container": "kube-state-metrics", "endpoint": "http", "service": "mon-ksm"}
+HONOURED = {
+    "its own pod": ({"deployment": "web-canary", "pod": "mon-kube-state-metrics-6f-x2x2x", **KSM}, True),
+    "its own pod, named otherwise": ({"deployment": "web-canary", "pod": "ksm-6f-x2x2x", **KSM}, True),
+    "a pod of the workload": ({"deployment": "web-canary", "pod": "web-canary-5d4f-bb2bb", **KSM}, True),
+    "an old pod of the workload": ({"deployment": "web-canary", "pod": "web-canary-7b9c-dd4dd", **KSM}, False),
+    "a pod alone": ({"pod": "ksm-6f-x2x2x", **KSM}, False),
+}
+
+
+@pytest.mark.parametrize(("labels", "counts"), HONOURED.values(), ids=HONOURED)
+def test_the_exporters_pod_beside_a_workload_does_not_count(labels: dict[str, str], counts: bool) -> None:
+    """kube-state-metrics with honor_labels leaves its own pod where the metric has none."""
+    said = found(rule(), alert(**labels))
+    assert said == ["deployment/web-canary"] if counts else isinstance(said, Reason)
+
+
 def test_the_exporters_namespace_in_the_rule_finds_nothing_and_says_where_to_look() -> None:
     """The usual mistake: `{{ $labels.namespace }}` where the metric's own namespace was exported."""
     labels = {"exported_namespace": "shop", "deployment": "web-canary", "pod": "ksm-1"}
