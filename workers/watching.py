@@ -81,6 +81,7 @@ class Watch:
         """Return the last look of an unbroken row of good ones."""
         stop_at = self._clock() + min(_BUDGET_S, max(deadline_s - 5, 1))
         while True:
+            asked_at = self._clock()
             look = self._look()
             now = self._clock()
             self._count(look, now)
@@ -90,7 +91,7 @@ class Watch:
                 return look
             if now >= stop_at:
                 raise NotYet(Reason.NOT_HEALTHY, f"not steady yet: {look.why}", retry_after_s=1)
-            self._pause(self._every_s)
+            self._pause(max(self._every_s, 2 * (now - asked_at)))  # a target that is slow to tell is asked less
 
     def _count(self, look: Look, now: float) -> None:
         if look.verdict is Verdict.BAD:

@@ -80,9 +80,14 @@ class PodDeletion:
 
 
 def left_to_replace(live: Live, bad: str, how: str) -> list[Json]:
-    """Return the pods of the bad revision that have to go before the rollout can be watched."""
+    """Return the pods of the bad revision that have to go before the rollout can be watched.
+
+    `broken` is the way back: what did not get well goes, and nobody waits for what comes in its place.
+    """
     if how == "on-delete":
         return [pod for pod in live.pods if pod_hash(pod) == bad]
+    if how == "broken":
+        return to_delete(live, bad, how)
     return [pod for pod in outdated(live) if pod_hash(pod) == bad]
 
 

@@ -100,7 +100,7 @@ class KubernetesDriver:
 
     def preflight(self, plan: Plan) -> None:
         """Let the API server judge the very patch: rights, admission, a template that is still valid."""
-        preflight.check(self._cluster, self._instance, plan)
+        preflight.check(self._cluster, self._instance, plan, (self._live or self._look()).workload)
 
     def evidence(self) -> Seen:
         """Keep the pods' events and the newest of their logs; what cannot be had is recorded as such."""
@@ -121,7 +121,7 @@ class KubernetesDriver:
         """Look whether a change was made. Looking, telling and deleting by uid are simply done again."""
         if step.kind is not StepKind.PATCH:
             return StepState.NOT_DONE
-        workload = self._cluster.get(paths.workload(self._instance))
+        self._steps.newest = workload = self._cluster.get(paths.workload(self._instance))
         return writing.state_of(step.values, workload, self._rollback)
 
     def perform(self, step: Step, before: Seen, fence: int, deadline_s: float) -> Seen:
@@ -134,6 +134,7 @@ class KubernetesDriver:
 
     def _look(self) -> Live:
         self._live = live = look(self._cluster, self._instance)
+        self._steps.newest = live.workload
         if not live.is_caught_up:
             message = f"the controller of {live.name} has not seen its newest template yet"
             raise NotYet(Reason.BACKOFF, message, retry_after_s=_CATCH_UP_S)

@@ -157,7 +157,7 @@ def _delete_pods(params: Params, live: Live, target: dict[str, Any], bad: str, h
             "uid": live.uid,
             "sha": target["sha"],
             "bad": bad,
-            "how": how,
+            "how": how if target["settled"] == "healthy" else "broken",
             "within_s": params.healthy_within_s,
         },
     )

@@ -14,24 +14,27 @@ from workers.kubernetes.patches import change_patch
 from workers.kubernetes.rights import right_for
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from rules.instances import WorkloadInstance
     from rules.plans import Plan
     from workers.kubernetes.access import Cluster
+    from workers.kubernetes.marks import Json
 
 _REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 
 
-def check(cluster: Cluster, instance: WorkloadInstance, plan: Plan) -> None:
+def check(cluster: Cluster, instance: WorkloadInstance, plan: Plan, workload: Json) -> None:
     """Raise `Permanent` with the first thing that stands in the way."""
     kinds = {step.kind: step for step in plan.steps}
     if StepKind.PATCH in kinds:
-        _try_patch(cluster, paths.workload(instance), kinds[StepKind.PATCH].values)
+        _try_patch(cluster, paths.workload(instance), kinds[StepKind.PATCH].values, workload)
     if StepKind.DELETE_PODS in kinds:
         _ask_delete(cluster, instance.namespace)
 
 
-def _try_patch(cluster: Cluster, path: str, values: Any) -> None:
-    patch = change_patch(values["was"], writing.change_of(values, values["was"], 0, ""))
+def _try_patch(cluster: Cluster, path: str, values: Mapping[str, Any], workload: Json) -> None:
+    patch = change_patch(workload, writing.change_of(values, workload, 0, ""))
     # Whether it still is the version that was read, the patch itself asks: status moves it on all the time.
     free = [op for op in patch if op["path"] != "/metadata/resourceVersion"]
     try:

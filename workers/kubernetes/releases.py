@@ -28,7 +28,8 @@ def releases_seen(live: Live, recorded: Recorded, restore: Restore, pin: Pin) ->
     seen: dict[str, ReleaseSeen] = {}
     if live.current is not None:
         name = live.name_of(live.current)
-        seen[name] = ReleaseSeen(name, (1, 1, live.current.number), aliases=_aliases(live.current, recorded))
+        order, note = (1, 1, live.current.number), _moving(live.current)
+        seen[name] = ReleaseSeen(name, order, aliases=_aliases(live.current, recorded), note=note)
     for revision in live.earlier:
         name = live.name_of(revision)
         # The same name again is the same bits: a release that was pinned, and the revision it came from.
@@ -44,6 +45,12 @@ def _earlier(live: Live, revision: Revision, recorded: Recorded, restore: Restor
         return ReleaseSeen(name, order, aliases=aliases, note=found.note)
     reason, why = found
     return ReleaseSeen(name, order, aliases=aliases, unfit=(reason, f"{name}: {why}"))
+
+
+def _moving(revision: Revision) -> str:
+    """Name the images of what runs by whose names nobody can tell what runs."""
+    moving = images.mutable_in(templates.images(revision.template))
+    return f"it runs {', '.join(moving)}: a tag that moves" if moving else ""
 
 
 def _aliases(revision: Revision, recorded: Recorded) -> tuple[str, ...]:

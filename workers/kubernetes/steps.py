@@ -46,7 +46,8 @@ class WorkloadSteps:
         self._rollback = rollback
         self._clock = clock
         self._pause = pause
-        self._written: Json | None = None
+        self.newest: Json | None = None
+        """The workload as it was read or written last: what a compare-and-set is made on."""
 
     def perform(self, step: Step, before: Seen, fence: int, deadline_s: float) -> Seen:
         """Do one step and say what was seen of it."""
@@ -69,24 +70,21 @@ class WorkloadSteps:
                 )
 
     def _patch(self, values: Mapping[str, Any], fence: int, deadline_s: float) -> Seen:
-        now: Json = values["was"]
-        writing.require_fence(now, fence, self._rollback)
+        """Write, again and again while only status or the number of pods moves under us: no try is counted."""
         again_until = time.monotonic() + deadline_s - 5
-        while True:
+        now = self.newest or self._cluster.get(self._path)
+        while not writing.is_written(values, now, self._rollback):
+            writing.require_unchanged(values["was"], now, fence, self._rollback)
             try:
-                made = self._write(values, now, fence)
+                now = self._write(values, now, fence)
                 break
             except Conflict:
-                now = self._cluster.get(self._path)
-                if writing.is_written(values, now, self._rollback):
-                    made = now
-                    break
-                writing.require_unchanged(values["was"], now, fence, self._rollback)
                 if time.monotonic() > again_until:
                     raise
             self._pause(random.uniform(0, _SHORTLY_S))  # noqa: S311 - spreads tries, guards nothing
-        self._written = made
-        metadata = made["metadata"]
+            now = self._cluster.get(self._path)
+        self.newest = now
+        metadata = now["metadata"]
         return {"generation": metadata.get("generation"), "resource_version": metadata["resourceVersion"]}
 
     def _write(self, values: Mapping[str, Any], now: Json, fence: int) -> Json:
@@ -106,7 +104,7 @@ class WorkloadSteps:
             return {"stripped": False, "why": str(error)}
 
     def _stripped(self, uid: str) -> bool:
-        workload = self._written or self._cluster.get(self._path)
+        workload = self.newest or self._cluster.get(self._path)
         for _ in range(_STRIP_TRIES):
             patch = strip_patch(workload)
             if patch is None or workload["metadata"]["uid"] != uid:

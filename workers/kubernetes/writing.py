@@ -18,14 +18,16 @@ if TYPE_CHECKING:
 
 
 def planned(workload: Json) -> dict[str, Any]:
-    """Return of a workload what a change rests on, and what it takes to undo it: all that a takeover needs."""
+    """Return of a workload what a change rests on, and what it takes to undo it: all that a takeover needs.
+
+    Not its resourceVersion, which status moves on all the time: the same facts give the same plan.
+    """
     metadata, spec = workload["metadata"], workload["spec"]
     annotations = metadata.get("annotations")
     ours = {key: value for key, value in (annotations or {}).items() if key.startswith(marks.PREFIX)}
     return {
         "metadata": {
             "uid": metadata["uid"],
-            "resourceVersion": metadata["resourceVersion"],
             "annotations": None if annotations is None else ours,
         },
         "spec": {
