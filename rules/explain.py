@@ -19,11 +19,11 @@ from rules.workloads.answers import CannotTell
 from rules.workloads.expecting import expect
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from rules.alerts import Alert
     from rules.matchers import Matcher
-    from rules.observations import Observation
+    from rules.observations import Drop, Observation
     from rules.rule import Rule
     from rules.ruleset import RuleSet
     from rules.services import Inventory
@@ -56,7 +56,7 @@ def explain(
             "status": alert.status,
             "labels": dict(alert.labels),
             "decisions": [
-                {"rule": rule.name, **_written(decision)}
+                {"rule": rule.name, **written(decision)}
                 for rule, decision in decide(ruleset, inventory, alert, facts, left=left or {}, clusters=clusters)
             ],
         }
@@ -72,8 +72,12 @@ def decide(
     *,
     left: Mapping[str, frozenset[str]],
     clusters: Sequence[str] | None = None,
+    would: Callable[[Rule], Decision] | None = None,
 ) -> list[tuple[Rule, Decision]]:
-    """Let every rule decide about one alert, in file order."""
+    """Let every rule decide about one alert, in file order.
+
+    `would` decides for one matching rule as if it were alone; without it that is done from what is given here.
+    """
     matching = {rule.name for rule in ruleset.match(alert.labels)}
     taken: dict[str, str] = {}
     decisions: list[tuple[Rule, Decision]] = []
@@ -86,9 +90,7 @@ def decide(
             )
         else:
             decision = (
-                _would_workloads(rule, alert, facts, left, clusters)
-                if rule.target.kubernetes is not None
-                else _would(rule, inventory, alert, facts, left)
+                would(rule) if would else _alone(rule, inventory, alert, facts, left=left, clusters=clusters)
             )
             if decision.reason is Reason.OBSERVE_MODE:
                 decision = replace(decision, detail=f"{decision.detail}; `mode: act` lets the rule do it")
@@ -99,6 +101,20 @@ def decide(
     return decisions
 
 
+def _alone(
+    rule: Rule,
+    inventory: Inventory,
+    alert: Alert,
+    facts: Facts | None,
+    *,
+    left: Mapping[str, frozenset[str]],
+    clusters: Sequence[str] | None,
+) -> Decision:
+    if rule.target.kubernetes is not None:
+        return _would_workloads(rule, alert, facts, left, clusters)
+    return _would(rule, inventory, alert, facts, left)
+
+
 def _would(
     rule: Rule, inventory: Inventory, alert: Alert, facts: Facts | None, left: Mapping[str, frozenset[str]]
 ) -> Decision:
@@ -106,12 +122,13 @@ def _would(
     instances, refusal = find_instances(rule, alert, inventory)
     if refusal is not None:
         return refusal
-    return _would_instances(rule, alert, [located.instance.id for located in instances], facts, left)
+    return would_instances(rule, alert, [located.instance.id for located in instances], facts, left)
 
 
-def _would_instances(
+def would_instances(
     rule: Rule, alert: Alert, ids: Sequence[str], facts: Facts | None, left: Mapping[str, frozenset[str]]
 ) -> Decision:
+    """Decide for the instances (by id) that were found, as if the rule were alone."""
     if facts is None:
         return _outcome(rule, dict.fromkeys(ids), [])
     known = {i: facts[i].names for i in ids if i in facts}
@@ -139,7 +156,7 @@ def _would_workloads(
     if expected.instance is None:
         decision = _outcome(rule, {}, [], expected.words)
     else:
-        decision = _would_instances(rule, alert, [expected.instance.id], facts, left)
+        decision = would_instances(rule, alert, [expected.instance.id], facts, left)
     conditions = [*expected.conditions]
     if running and not (decision.instances.keys() & (facts or {}).keys()):
         conditions.append(f"it runs {running}")
@@ -234,7 +251,21 @@ def _label(instance: str) -> str:
     return read_instance(instance).label
 
 
-def _written(decision: Decision) -> dict[str, Any]:
+def barred(decision: Decision, bars: Mapping[str, Drop]) -> Decision:
+    """Say what stands in the way of instances (by id); where all of them are barred, nothing is left to do."""
+    met = {instance: bars[instance] for instance in decision.instances if instance in bars}
+    if not met or decision.reason not in _WOULD_ACT:
+        return decision
+    said = "; ".join(f"{_label(instance)}: {why}" for instance, (_, why) in met.items())
+    goes_to = {instance: None if instance in met else to for instance, to in decision.instances.items()}
+    if len(met) < len(goes_to):
+        return replace(decision, detail=f"{decision.detail}; but {said}", instances=goes_to)
+    reason = next(iter(met.values()))[0]
+    return Decision(Outcome.HOLD if reason in NOTHING_TO_GO_BACK_TO else Outcome.REFUSE, reason, said, goes_to)
+
+
+def written(decision: Decision) -> dict[str, Any]:
+    """Return a decision as the answer of `rules explain` shows it."""
     return {
         "outcome": decision.outcome.value,
         "reason": decision.reason.value,

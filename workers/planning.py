@@ -1,13 +1,11 @@
-"""What people ask: what would a rollback of these instances do now, and which workloads are meant.
+"""What people ask: which workloads are meant, and what would a rollback, or the rules, do now.
 
 Reads the targets and answers through the ledger.
 """
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Mapping
-from contextlib import closing
 from dataclasses import asdict
 from typing import Any
 
@@ -15,7 +13,8 @@ from rules.decisions import Reason
 from rules.errors import RollbackError, Transient
 from rules.instances import Instance, read_instance
 from rules.workloads.by_hand import Wanted
-from workers.runner.preparing import prepare
+from workers.explaining import explain
+from workers.peeking import peek
 from workers.site import Site
 from workers.terms import Terms
 
@@ -30,6 +29,8 @@ def answer(site: Site, ident: str) -> None:
 def _answer(site: Site, question: Mapping[str, Any]) -> dict[str, Any]:
     if "find" in question:
         return _found(site, question["find"])
+    if "explain" in question:
+        return explain(site, question["explain"])
     terms = Terms.read(question.get("spec") or {})
     return {"plans": list(_plans(site, question.get("instances") or [], terms))}
 
@@ -54,18 +55,21 @@ def _plans(site: Site, instances: Iterable[str], terms: Terms) -> Iterable[dict[
 
 
 def _plan(site: Site, instance: Instance, terms: Terms) -> dict[str, Any]:
-    with closing(site.reach(instance, "", terms, time.time)) as driver:
-        prepared = prepare(driver, terms, frozenset())
-        driver.preflight(prepared.plan)
-    candidates = [asdict(candidate) for candidate in prepared.choice.candidates]
-    return {
+    found = peek(site, instance, terms)
+    told: dict[str, Any] = {
         "instance": instance.id,
-        "running": prepared.observation.running,
-        "running_names": list(prepared.observation.names),
-        "plan": asdict(prepared.plan),
-        "candidates": candidates,
+        "running": found.seen.running,
+        "running_names": list(found.seen.names),
+        "plan": asdict(found.plan) if found.plan else None,
+        "candidates": [asdict(candidate) for candidate in found.choice.candidates],
+        "notes": [one.note for one in found.seen.releases if one.note and one.name == found.seen.running],
     }
+    return told if found.bar is None else {**told, "refusal": _refusal(*found.bar)}
 
 
 def _refused(instance: str, reason: Reason, detail: str) -> dict[str, Any]:
-    return {"instance": instance, "plan": None, "refusal": {"reason": reason, "detail": detail}}
+    return {"instance": instance, "plan": None, "refusal": _refusal(reason, detail)}
+
+
+def _refusal(reason: Reason, detail: str) -> dict[str, str]:
+    return {"reason": reason, "detail": detail}

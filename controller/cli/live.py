@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from controller.cli.api import PLANNING_S
-from rules.decisions import Outcome
+from rules.decisions import Outcome, Reason
 from rules.instances import read_instance
 from rules.releases import NOTHING_TO_GO_BACK_TO
 from rules.rule import write_to
@@ -20,12 +20,16 @@ if TYPE_CHECKING:
     from rules.rule import Rule
 
 _ABOUT_INSTANCES = frozenset({Outcome.ROLL_BACK, Outcome.OBSERVE})
+_NOT_IN_FORCE = "; its workloads were not looked for: the rule is not in force as it is written here"
 _MOST_AT_ONCE = 100
 
 
 @dataclass(slots=True)
 class Live:
-    """Asks once for each instance and list of candidates, however many alerts are about it."""
+    """Asks once for each instance and list of candidates, however many alerts are about it.
+
+    Which workloads are meant only a cluster can say: there the controller answers by its own rules in force.
+    """
 
     server: Api
     rules: Mapping[str, Rule]
@@ -36,9 +40,30 @@ class Live:
         """Ask this server about these rules."""
         return cls(server, {rule.name: rule for rule in rules}, {})
 
+    def find_workloads(self, entries: Sequence[dict[str, Any]], body: Mapping[str, Any]) -> None:
+        """Let the controller decide about workloads, for the notification that `body` is."""
+        asked = [[one for one in entry["decisions"] if self._needs_cluster(one)] for entry in entries]
+        if not any(asked):
+            return
+        answers = self.server.post("explain", body, PLANNING_S)["alerts"]
+        for decisions, answer in zip(asked, answers, strict=True):
+            in_force = {one["rule_digest"]: one for one in answer["decisions"]}
+            for decision in decisions:
+                found = in_force.get(self.rules[decision["rule"]].digest)
+                if found is None:
+                    decision["detail"] += _NOT_IN_FORCE
+                else:
+                    decision.update({name: found[name] for name in ("outcome", "reason", "detail", "instances")})
+
+    def _needs_cluster(self, decision: Mapping[str, Any]) -> bool:
+        about_workloads = self.rules[decision["rule"]].target.kubernetes is not None
+        return about_workloads and decision["reason"] not in (Reason.NO_MATCH, Reason.NOT_FIRING)
+
     def complete(self, entry: dict[str, Any], alert: Alert) -> None:
         """Fill in the releases of one alert's decisions, or the refusal that a rollback would meet."""
         for decision in entry["decisions"]:
+            if self.rules[decision["rule"]].target.kubernetes is not None:
+                continue
             if decision["outcome"] in _ABOUT_INSTANCES and decision["instances"]:
                 self._complete(decision, alert, self.rules[decision["rule"]])
 

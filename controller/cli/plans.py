@@ -20,10 +20,19 @@ def print_plan(answer: dict[str, Any]) -> bool:
         refusal = answer.get("refusal") or {"reason": "unknown-state", "detail": "no worker said why"}
         say(f"{label}: would be refused ({refusal['reason']})", bold=True, style="red")
         say(f"  {refusal['detail']}")
-    chosen = plan["to_release"] if plan else None
-    for candidate in answer.get("candidates") or ():
-        if not candidate["kept"] and candidate["release"] != chosen:
-            say(
-                f"  not {candidate['release']}: {candidate['detail'] or candidate['reason']}", style="bright_black"
-            )
+    for note in answer.get("notes") or ():
+        say(f"  note: {note}", style="yellow")
+    _print_candidates(answer.get("candidates") or [])
     return bool(answer.get("plan"))
+
+
+def _print_candidates(candidates: list[dict[str, Any]]) -> None:
+    """Say why it is the one that was chosen; where none was, the refusal has said so already."""
+    chosen = next((candidate for candidate in candidates if candidate["kept"]), None)
+    if chosen is None:
+        return
+    say(f"  because {chosen['detail'] or chosen['reason']}", style="bright_black")
+    for candidate in candidates:
+        if not candidate["kept"] and candidate["release"] != chosen["release"]:
+            said = candidate["detail"] or candidate["reason"]
+            say(f"  not {candidate['release']}: {said}", style="bright_black")

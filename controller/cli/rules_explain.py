@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -47,11 +48,13 @@ def explain(
     files, inventory = named(files, inventory, config)
     rules = _rules(files)
     hosts = _hosts(inventory, needed=any(rule.target.hosts is not None for rule in rules.rules))
-    notification = _read(payload)
+    body = _body(payload)
+    notification = _parsed(payload, body)
     seen = read_facts(facts) if facts else None
     entries = explaining.explain(rules, hosts, notification.alerts, seen, clusters=clusters)
     if server is not None:
         live = Live.of(server, rules.rules)
+        live.find_workloads(entries, json.loads(body))
         for entry, alert in zip(entries, notification.alerts, strict=True):
             live.complete(entry, alert)
     if as_json:
@@ -107,11 +110,16 @@ def _wrong(errors: Sequence[FileError]) -> Failed:
     return Failed("\n".join(map(str, errors)))
 
 
-def _read(payload: Path) -> Notification:
+def _body(payload: Path) -> bytes:
     try:
-        return parse_notification(sys.stdin.buffer.read() if str(payload) == "-" else payload.read_bytes())
+        return sys.stdin.buffer.read() if str(payload) == "-" else payload.read_bytes()
     except OSError as error:
         raise Failed(f"{payload} cannot be read: {error.strerror}.") from error
+
+
+def _parsed(payload: Path, body: bytes) -> Notification:
+    try:
+        return parse_notification(body)
     except BadBody as error:
         raise Failed(f"{payload}: {error}. Give it a body as Alertmanager's webhook sends it.") from error
 

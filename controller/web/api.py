@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Final
 
 from flask import Blueprint, Response, request
 
 from controller.ledger import MovedOn, NewRollback, State
 from controller.settings import Role
+from controller.web.bodies import read_body
 from controller.web.inputs import CancelAsked, PlansAsked, RollbackAsked, is_taken, read_count, read_input
 from controller.web.planning import Planning
 from controller.web.refusals import Refusal, json_response
 from controller.web.selection import by_id, select
 from controller.web.states import decision_shown, status_shown
 from controller.web.workloads import select_workloads
+from rules.notifications import parse_notification
 
 if TYPE_CHECKING:
     from controller.ledger import Ledger, Rollback
@@ -28,6 +31,10 @@ _FINGERPRINT: Final = re.compile(r"[0-9a-f]{1,32}")
 _STATES: Final = frozenset(str(state) for state in State)
 _MOST_LISTED: Final = 500
 _EPISODES_SHOWN: Final = 20
+_MOST_EXPLAINED: Final = 500
+_MOST_EXPLAINED_BYTES: Final = 4 * 2**20
+_EXPLAINED_WITHIN_S: Final = 45.0
+"""A worker's looks take 30 s at most."""
 _HOSTS_MEANT: Final = "hosts of the inventory are meant; for workloads of a cluster say which namespace"
 
 
@@ -43,6 +50,7 @@ def api_blueprint(
         ("GET", "/rollbacks/<ident>", api.show_rollback),
         ("POST", "/rollbacks/<ident>/cancel", api.cancel_rollback),
         ("POST", "/plans", api.plan),
+        ("POST", "/explain", api.explain),
         ("GET", "/decisions", api.list_decisions),
         ("GET", "/status", api.show_status),
     ):
@@ -114,6 +122,17 @@ class Api:
         asked = read_input(request, PlansAsked)
         instances = [by_id(self._house.inventory, ident).id for ident in asked.instances]
         return json_response({"plans": self._planning.plans(instances, {"to": asked.to})})
+
+    def explain(self) -> Response:
+        """Show what the rules in force would do now for the alerts of a notification, as a worker sees it."""
+        self._admit(Role.READ)
+        notification = parse_notification(read_body(request, _MOST_EXPLAINED_BYTES))
+        if len(notification.alerts) > _MOST_EXPLAINED:
+            raise Refusal(413, f"explain at most {_MOST_EXPLAINED} alerts at once", field="alerts")
+        question = {"explain": [asdict(alert) for alert in notification.alerts]}
+        answer = self._planning.ask(question, within_s=_EXPLAINED_WITHIN_S)
+        bad = [{"index": bad.index, "problem": bad.problem} for bad in notification.bad]
+        return json_response({"alerts": answer["alerts"], "bad": bad})
 
     def list_decisions(self) -> Response:
         """Show the newest decisions, of one alert if asked."""

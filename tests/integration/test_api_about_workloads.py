@@ -10,16 +10,19 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from testbed.alertmanager import alert, body
 from testbed.redis import Redis
-from testbed.web_face import WebFace, web_face
+from testbed.web_face import CANARY, WebFace, web_face
 
 from controller.ledger import Ledger
 from controller.settings.clusters import ClusterSettings
+from controller.settings.house import House
 from rules.decisions import Reason
 from rules.errors import Permanent, RollbackError, Transient
 from rules.instances import WorkloadInstance, WorkloadKind
 from rules.targets import Located
 from rules.workloads.by_hand import Wanted
+from workers.finding import Finding, NoClusters
 from workers.planning import answer
 
 WEB = WorkloadInstance("eu", "pay", WorkloadKind.DEPLOYMENT, "web-canary")
@@ -33,7 +36,9 @@ def face(tmp_path: Path, redis_server: Redis) -> Iterator[WebFace]:
 
 
 @contextmanager
-def worker(ledger: Ledger, find: Callable[[Wanted], tuple[Located, ...]]) -> Iterator[list[Wanted]]:
+def worker(
+    ledger: Ledger, find: Callable[[Wanted], tuple[Located, ...]], house: House | None = None
+) -> Iterator[list[Wanted]]:
     """Answer questions as a worker does, with a cluster that is pretended."""
     asked: list[Wanted] = []
     over = Event()
@@ -43,7 +48,9 @@ def worker(ledger: Ledger, find: Callable[[Wanted], tuple[Located, ...]]) -> Ite
         return find(wanted)
 
     def work() -> None:
-        site: Any = SimpleNamespace(ledger=ledger, find_wanted=find_wanted)
+        finding = Finding(house.inventory, NoClusters()) if house else None
+        site: Any = SimpleNamespace(ledger=ledger, find_wanted=find_wanted, house=house, find=lambda: finding)
+        site.reach = _out_of_reach
         while not over.wait(0.01):
             for key in ledger._client.keys("rc:ask:*"):
                 answer(site, key.removeprefix("rc:ask:"))
@@ -55,6 +62,10 @@ def worker(ledger: Ledger, find: Callable[[Wanted], tuple[Located, ...]]) -> Ite
     finally:
         over.set()
         thread.join()
+
+
+def _out_of_reach(*_: object) -> Any:
+    raise Transient(Reason.UNREACHABLE, "web2 does not answer")
 
 
 def found(wanted: Wanted) -> tuple[Located, ...]:
@@ -223,3 +234,33 @@ def test_what_joins_says_whether_its_target_is_taken(
     ask(face, service="shop", instances=["web2"], **first)
     told = ask(face, service="shop", instances=["web2"], **second).json["rollbacks"][0]
     assert (told["joined"], told["taken"], told["to"]) == (True, taken, first.get("to", ["previous"]))
+
+
+def test_the_rules_in_force_are_explained_by_a_worker(face: WebFace, ledger: Ledger) -> None:
+    """For every alert one decision per rule; what cannot be seen now is said."""
+    with worker(ledger, found, face.house):
+        answered = face.ask("/api/v1/explain", "reader", body=body(alert(CANARY), alert({"alertname": "Other"})))
+    assert answered.status_code == 200, answered.text
+    canary, other = answered.json["alerts"]  # type: ignore[index]
+    (decision,) = canary["decisions"]
+    assert decision == {
+        "rule": "canary-errors",
+        "rule_digest": face.house.rules.rules[0].digest,
+        "outcome": "refuse",
+        "reason": "unreachable",
+        "detail": "shop on web2: web2 does not answer",
+        "instances": {"hosts/default/shop/web2": None},
+    }
+    assert [one["outcome"] for one in other["decisions"]] == ["no-match"]
+    assert face.ask("/api/v1/rollbacks").json == {"rollbacks": []}
+
+
+@pytest.mark.parametrize(("sent", "status"), [(b"no json", 400), (b"{}", 400), (b"x" * 5_000_000, 413)])
+def test_what_is_no_notification_is_not_explained(face: WebFace, sent: bytes, status: int) -> None:
+    """No worker is asked."""
+    assert face.ask("/api/v1/explain", "reader", body=sent).status_code == status
+
+
+def test_explaining_needs_the_role(face: WebFace) -> None:
+    """Alertmanager's token does not have it."""
+    assert face.ask("/api/v1/explain", "alertmanager", body=body(alert(CANARY))).status_code == 403

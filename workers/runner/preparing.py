@@ -41,11 +41,12 @@ def prepare(driver: Driver, terms: Terms, left: frozenset[str]) -> Prepared:
         )
     choice = choose(terms.to, observation, left, override=terms.override)
     if choice.chosen is None:
-        raise Permanent(choice.reason, _nothing_left(choice))
+        raise Permanent(choice.reason, nothing_left(choice))
     return Prepared(observation, choice, driver.plan(observation, choice.chosen))
 
 
-def _nothing_left(choice: Choice) -> str:
+def nothing_left(choice: Choice) -> str:
+    """Say of every release why it is none to go back to."""
     dropped = "; ".join(f"{c.release}: {c.detail or c.reason}" for c in choice.candidates)
     return f"there is no release to go back to ({dropped or 'none is present'})"
 
