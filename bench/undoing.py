@@ -17,6 +17,7 @@ import time
 import urllib.parse
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from testbed.cluster import Cluster
@@ -58,13 +59,14 @@ def undoing(folder: Path, turns: int = TURNS) -> list[Undoing]:
         cluster = stack.enter_context(own_cluster(folder / "cluster"))
         shop = KubeShop(cluster, cluster.make_namespace())
         shop.deploy(_NAME, "v1", "canary", replicas=1)
-        ours = stack.enter_context(_ours(folder, cluster, shop))
+        made = stack.enter_context(_installed(folder, cluster))
         theirs = stack.enter_context(_webhook(folder, cluster, shop))
         changes = stack.enter_context(_watched(cluster, shop))
         times: dict[str, list[float]] = {"ours": [], "webhook": []}
         for turn in range(turns + _WARM_UP):
-            for who, post in (("ours", ours), ("webhook", theirs)):
+            for who, post in (("ours", partial(_alert, made, shop)), ("webhook", theirs)):
                 took = _turn(shop, changes, post)
+                until(lambda: _idle(made), within_s=60, what="the rollback is over")
                 if turn >= _WARM_UP:
                     times[who].append(took)
     found = [Undoing(who, tuple(sorted(one))) for who, one in times.items()]
@@ -102,7 +104,7 @@ def _emptied(changes: queue.Queue[tuple[float, str]]) -> None:
 
 
 @contextlib.contextmanager
-def _ours(folder: Path, cluster: Cluster, shop: KubeShop) -> Iterator[Callable[[str], float]]:
+def _installed(folder: Path, cluster: Cluster) -> Iterator[Installation]:
     (folder / "redis").mkdir()
     with valkey(folder / "redis", appendfsync="everysec") as server:
         made = kube_installation(
@@ -114,13 +116,12 @@ def _ours(folder: Path, cluster: Cluster, shop: KubeShop) -> Iterator[Callable[[
         )
         with made.running(), server.client() as client:
             until(lambda: client.scard("rq:workers") == 2, within_s=20, what="both workers wait for work")
+            yield made
 
-            def post(pod: str) -> float:
-                until(lambda: _idle(made), within_s=30, what="the rollback before is over")
-                token = made.token_file("alertmanager").read_text().strip()
-                return _post(made.port, "/api/v1/alertmanager", _body(shop, pod), token)
 
-            yield post
+def _alert(made: Installation, shop: KubeShop, pod: str) -> float:
+    token = made.token_file("alertmanager").read_text().strip()
+    return _post(made.port, "/api/v1/alertmanager", _body(shop, pod), token)
 
 
 def _idle(made: Installation) -> bool:

@@ -10,7 +10,7 @@ import click
 from controller.cli.failures import Failed
 from controller.cli.options import load
 from controller.cli.terminal import clean, print_json, say
-from controller.settings.reading import read_inventory, read_rules
+from controller.settings.reading import read_house, read_rules
 
 if TYPE_CHECKING:
     from collections.abc import Sequence, Sized
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 def check(files: Sequence[Path], inventory: Path | None, config: Path | None, *, as_json: bool) -> None:
     """Print every error and warning and a summary; ends with exit code 1 if there is an error."""
     files, inventory = named(files, inventory, config)
-    rules, errors = read_rules(files)
     hosts = None
-    if inventory is not None:
-        hosts, wrong = read_inventory(inventory)
-        errors += wrong
+    if inventory is None:
+        rules, errors = read_rules(files)
+    else:
+        rules, hosts, errors = read_house(files, inventory)
     warnings = () if rules is None else rules.warnings
     if as_json:
         print_json({"errors": [asdict(e) for e in errors], "warnings": [asdict(w) for w in warnings]})

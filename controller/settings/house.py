@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from controller.settings.reading import read_inventory, read_rules, rule_files
+from controller.settings.reading import read_house, rule_files
 from rules.reading.fileerrors import RuleFileErrors
 
 if TYPE_CHECKING:
@@ -119,8 +119,7 @@ def _stat(path: Path) -> tuple[str, int, int, int]:
 
 
 def _read(rules: tuple[Path, ...], inventory: Path) -> Reading:
-    ruleset, errors = read_rules(rules)
-    hosts, wrong = read_inventory(inventory)
+    ruleset, hosts, errors = read_house(rules, inventory)
     if ruleset is None or hosts is None:
-        raise RuleFileErrors((*errors, *wrong))
+        raise RuleFileErrors(tuple(errors))
     return Reading(ruleset, hosts, time.time())

@@ -6,12 +6,11 @@ from typing import TYPE_CHECKING
 
 from rules.inventory import parse_inventory
 from rules.rulefile import FileError, RuleFileErrors, RuleSet, combine, parse_rules
+from rules.services import Inventory
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
-
-    from rules.services import Inventory
 
 
 def rule_files(sources: Iterable[Path]) -> tuple[Path, ...]:
@@ -50,6 +49,20 @@ def read_inventory(path: Path) -> tuple[Inventory | None, list[FileError]]:
         return parse_inventory(_data(path), str(path)), []
     except RuleFileErrors as error:
         return None, list(error.errors)
+
+
+def read_house(
+    sources: Iterable[Path], inventory: Path
+) -> tuple[RuleSet | None, Inventory | None, list[FileError]]:
+    """Read rules and the inventory they go by; None for what has errors.
+
+    Where no rule is about hosts there need be no inventory.
+    """
+    rules, errors = read_rules(sources)
+    if not inventory.exists() and not (rules and any(rule.target.hosts for rule in rules.rules)):
+        return rules, Inventory({}), errors
+    hosts, wrong = read_inventory(inventory)
+    return rules, hosts, [*errors, *wrong]
 
 
 def _data(path: Path) -> bytes:
