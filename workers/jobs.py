@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from contextlib import closing
 
 import structlog
 
@@ -23,9 +24,10 @@ def run(site: Site, ident: str, job_id: str) -> None:
     structlog.contextvars.bind_contextvars(job=job_id)
     match ident[:1]:
         case "n":
-            first = resolve(site, ident, job)
-            if first is not None:
-                run_stretch(site, first, job)
+            with closing(site.find()) as finder:  # what it has connected to serves the rollback as well
+                first = resolve(site, ident, job, finder)
+                if first is not None:
+                    run_stretch(site, first, job)
         case "r":
             run_stretch(site, ident, job)
         case "p":

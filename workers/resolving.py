@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
-from contextlib import closing
 from dataclasses import dataclass, field
 
 import structlog
@@ -32,7 +31,7 @@ _FOUND_WITHIN_S = 600
 _WRITTEN_TOGETHER = 100
 
 
-def resolve(site: Site, ident: str, job: str) -> str | None:
+def resolve(site: Site, ident: str, job: str, finder: Finder) -> str | None:
     """Decide every pair of notification `ident`; returns the first rollback opened, for the caller to begin.
 
     The others are rung for. A pair whose rule is not known here yet stays, and is looked at again.
@@ -41,10 +40,9 @@ def resolve(site: Site, ident: str, job: str) -> str | None:
     taken = site.ledger.leases.take(ident, holder=job, kind="notification")
     if isinstance(taken, Busy | Gone):
         return None
-    with (
-        Lease(taken, since=since, numbers=site.numbers, keeper=site.lease_ledger, stopping=site.stopping) as lease,
-        closing(site.find()) as finder,
-    ):
+    with Lease(
+        taken, since=since, numbers=site.numbers, keeper=site.lease_ledger, stopping=site.stopping
+    ) as lease:
         resolving = _Resolving(site, taken, lease, finder, Looks(site, lease.check_step))
         try:
             resolving.decide_all()
