@@ -145,3 +145,23 @@ def test_live_explanation_names_the_release_or_what_stands_in_the_way(
     after = explained()
     assert after["outcome"] in {"refuse", "hold"}
     assert after["detail"]
+
+
+def test_who_joins_a_rollback_that_goes_elsewhere_is_told(local: Installation) -> None:
+    """A rollback goes where it was opened to go; the command that asked for another place fails."""
+    with local.serving():
+        first = run(local, "rollback", "canary", "--all")
+        assert first.returncode == 0, first.stderr
+        again = run(local, "rollback", "canary", "--all")
+        assert (again.returncode, "which this joins" in again.stdout) == (0, True)
+        other = run(local, "rollback", "canary", "--all", "--to", "v1.1.0")
+    assert other.returncode == 1
+    assert "what you asked for is not taken" in other.stderr
+    assert "goes to previous" in other.stderr
+
+
+def test_a_service_that_nobody_knows_is_said_to_be_unknown(local: Installation) -> None:
+    """A misspelt name must not look like a quiet service."""
+    with local.serving():
+        assert "Nothing is known of a service 'cnary'" in run(local, "history", "--service", "cnary").stdout
+        assert "No rollbacks." in run(local, "history", "--service", "canary").stdout
