@@ -10,7 +10,7 @@ import click
 from controller.cli.failures import Failed
 from controller.cli.options import load
 from controller.cli.terminal import clean, print_json, say
-from controller.settings.reading import read_house, read_rules
+from controller.settings.reading import read_house, read_rules, rule_files
 
 if TYPE_CHECKING:
     from collections.abc import Sequence, Sized
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 def check(files: Sequence[Path], inventory: Path | None, config: Path | None, *, as_json: bool) -> None:
     """Print every error and warning and a summary; ends with exit code 1 if there is an error."""
     files, inventory = named(files, inventory, config)
+    if not rule_files(files):
+        where = ", ".join(map(str, files))
+        raise Failed(f"Nothing was checked: there is no rule file in {where}. Of a folder, its *.yaml are read.")
     hosts = None
     if inventory is None:
         rules, errors = read_rules(files)

@@ -221,6 +221,11 @@ def test_errors_are_json_everywhere(face: WebFace) -> None:
     """A path that is not there and a method that is not allowed, too."""
     missing = face.ask("/api/v1/nothing")
     assert (missing.status_code, missing.is_json) == (404, True)
+    assert missing.json == {
+        "error": "there is nothing at /api/v1/nothing: docs/reference/http.md lists what is; "
+        "alerts go to /api/v1/alertmanager"
+    }
+    assert face.metric("http_request_duration_seconds_count", endpoint="none") == 1
     wrong = face.ask("/api/v1/alertmanager", method="GET")
     assert (wrong.status_code, wrong.is_json) == (405, True)
     assert "POST" in wrong.headers["Allow"]

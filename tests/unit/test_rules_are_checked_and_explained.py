@@ -97,6 +97,15 @@ def test_mistakes_are_data_too(folder: Path) -> None:
     assert (done.exit_code, error["file"], error["line"]) == (1, "rules.yaml", 5)
 
 
+def test_a_folder_without_rule_files_was_not_checked(folder: Path) -> None:
+    """A misspelt folder must not pass a pipeline."""
+    (folder / "empty").mkdir()
+    (folder / "empty" / "rules.yml").write_text(RULES)
+    answer = CliRunner().invoke(cli, ["rules", "check", "empty", "--inventory", "inventory.yaml"])
+    assert answer.exit_code == 1
+    assert "Nothing was checked: there is no rule file in empty" in answer.output
+
+
 def test_a_warning_is_no_error(folder: Path) -> None:
     """It is told, and the exit code stays 0."""
     (folder / "rules.yaml").write_text(RULES.replace("alertname=", "alertname!="))
