@@ -218,3 +218,35 @@ def test_what_a_gitops_controller_keeps_is_left_alone(cluster: Cluster, namespac
     driven = web(cluster, namespace, gitops=Gitops.FORCE)
     plan = driven.goes_back()
     assert "Argo CD may undo this" in str(driven.step(plan, StepKind.PATCH).values["notes"])
+
+
+READING = [
+    {"apiGroups": ["apps"], "resources": ["deployments", "replicasets"], "verbs": ["get", "list"]},
+    {"apiGroups": [""], "resources": ["pods", "events"], "verbs": ["get", "list"]},
+]
+
+
+def test_where_we_may_only_read_nothing_is_begun(cluster: Cluster, namespace: str) -> None:
+    """Before the first change: the message says which right is missing, and the line that grants it."""
+    with_a_bad_release(cluster, namespace)
+    driven = web(cluster, namespace)
+    driven.kubeconfig = cluster.user_kubeconfig("reader", namespace, READING)
+    plan = driven.planned()
+    with pytest.raises(Permanent, match="not allowed to patch deployments") as refused:
+        driven.driver.preflight(plan)
+    assert refused.value.reason is Reason.FORBIDDEN
+    assert 'verbs: ["get", "list", "patch"]' in str(refused.value)
+
+
+def test_a_dry_run_writes_nothing(cluster: Cluster, namespace: str) -> None:
+    """Looking, planning, gathering evidence and asking whether it could be: the workload stays as it is."""
+    with_a_bad_release(cluster, namespace)
+    driven = web(cluster, namespace)
+    before = cluster.get("Deployment", namespace, "web")
+    plan = driven.planned()
+    driven.driver.evidence()
+    driven.driver.preflight(plan)
+    assert driven.planned().digest == plan.digest
+    after = cluster.get("Deployment", namespace, "web")
+    assert after["metadata"]["generation"] == before["metadata"]["generation"]
+    assert "rollback-controller" not in json.dumps(after)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from rules.errors import NotYet
@@ -41,6 +42,7 @@ class Driven:
     rollback: str = ROLLBACK
     fence: int = FENCE
     recorded: Callable[[], Mapping[str, Mapping[str, str]]] = dict
+    kubeconfig: Path | None = None
 
     def __post_init__(self) -> None:
         self.api = CountedCluster("test", self._way, timeout_s=5)
@@ -48,7 +50,7 @@ class Driven:
         self.driver = KubernetesDriver(self.api, instance, self.params, self.rollback, recorded=self.recorded)
 
     def _way(self) -> Any:
-        return kubeconfig(self.cluster.kubeconfig, None)
+        return kubeconfig(self.kubeconfig or self.cluster.kubeconfig, None)
 
     def observed(self) -> Observation:
         """Observe, as soon as the controller has caught up."""

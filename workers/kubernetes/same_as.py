@@ -117,6 +117,12 @@ def _has_them(live: Live, digests: Mapping[str, str], theirs: Mapping[str, str])
         name: named.digest for name, image in present.items() if (named := images.read_image(image)).digest
     }
     return all(
-        own[name] == digests[name] if name in own and name in digests else present[name] == theirs[name]
+        own[name] == digests[name] if name in own and name in digests else _alike(present[name], theirs[name])
         for name in present
     )
+
+
+def _alike(one: str, other: str) -> bool:
+    """Whether two specs mean one image, however they spell it."""
+    a, b = images.read_image(one), images.read_image(other)
+    return (a.full_repository, a.tag or "latest", a.digest) == (b.full_repository, b.tag or "latest", b.digest)
