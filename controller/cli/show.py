@@ -10,7 +10,7 @@ import click
 from controller.cli.options import api, api_options, json_option
 from controller.cli.records import because, cause, next_step, path_of, standing, subject
 from controller.cli.stories import evidence_lines, journal_lines
-from controller.cli.terminal import coloured, faint, print_json, say
+from controller.cli.terminal import clean, coloured, faint, print_json, say
 from controller.cli.times import ago, now, stamp
 
 
@@ -29,7 +29,7 @@ def command(*, ident: str, as_json: bool, config: Path | None, url: str | None) 
 
 def print_story(record: dict[str, Any]) -> None:
     """Print what happened, why, and what to do now."""
-    click.echo(f"{click.style(subject(record), bold=True)}  {coloured(standing(record))}")
+    click.echo(f"{click.style(clean(subject(record)), bold=True)}  {coloured(standing(record))}")
     _line("id", record["id"])
     _line("wanted by", cause(record))
     for fingerprint, labels in _alerts(record):

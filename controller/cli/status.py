@@ -9,7 +9,7 @@ import click
 
 from controller.cli.history import print_rollbacks
 from controller.cli.options import api, api_options, json_option
-from controller.cli.terminal import coloured, faint, print_json, say
+from controller.cli.terminal import clean, coloured, faint, print_json, say
 from controller.cli.times import span
 from rules.instances import read_instance
 
@@ -47,7 +47,7 @@ def _print_summary(status: dict[str, Any]) -> None:
     _line("rules", f"{len(names)} in force: {', '.join(names)}" if names else "none in force")
     _line("hosts", f"{hosts} of {', '.join(status['services'])}" if status["services"] else "none")
     for cluster in status["clusters"]:
-        _line("cluster", f"{cluster['name']}: {_seen(cluster)}")
+        _line("cluster", f"{clean(cluster['name'])}: {_seen(cluster)}")
     _line("waiting", f"{status['due']} due, {status['queued']} queued" + _lag(status["due_lag_s"]))
     _line("now", _counted(status["unfinished"]) or "nothing unfinished")
     ended: dict[str, int] = {}

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from testbed.alertmanager import body
 from testbed.cluster import Cluster
 from testbed.installation import CLI, Installation
 from testbed.kube_shop import CLUSTER, KubeShop, kube_installation
@@ -47,6 +48,7 @@ def test_a_person_takes_a_canary_back_and_reads_how_it_went(kube: Installation, 
     kube_shop.deploy("web-canary", "v1", "canary")
     stable = kube_shop.uids("web")
     kube_shop.release("Deployment", "web-canary", "v3")
+    until(lambda: kube_shop.new_pods("web-canary", "v3"), within_s=30, what="the bad canary has a pod")
     where = ("-n", kube_shop.namespace)
     name = f"deployment web-canary in {kube_shop.namespace} (cluster {CLUSTER})"
 
@@ -55,6 +57,12 @@ def test_a_person_takes_a_canary_back_and_reads_how_it_went(kube: Installation, 
     assert f"{name}: v3+" in planned.stdout
     assert planned.stdout.count("way back: ") >= 2
     assert kube_shop.tag("Deployment", "web-canary") == "v3"
+
+    payload = kube.folder / "notification.json"
+    payload.write_text(json.dumps(body(kube_shop.about_pod(kube_shop.new_pods("web-canary", "v3")[0]))))
+    explained = run(kube, "rules", "explain", "--live", "--payload", str(payload))
+    assert explained.returncode == 0, explained.stderr
+    assert f"roll-back  allowed: rolls back {name} to v1+" in explained.stdout
 
     other = run(kube, "rollback", "pay", "--instance", "deployment/web-canary", *where)
     assert other.returncode == 1
