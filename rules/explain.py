@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from rules.decisions import Decision, Outcome, Reason
 from rules.instances import WorkloadInstance, read_instance
+from rules.mismatch import mismatch
 from rules.releases import NOTHING_TO_GO_BACK_TO, choose
 from rules.rule import Mode
 from rules.targets import find_instances, keep_running
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from rules.alerts import Alert
-    from rules.matchers import Matcher
     from rules.observations import Drop, Observation
     from rules.rule import Rule
     from rules.ruleset import RuleSet
@@ -83,7 +83,7 @@ def decide(
     decisions: list[tuple[Rule, Decision]] = []
     for rule in ruleset.rules:
         if rule.name not in matching:
-            decision = Decision(Outcome.NO_MATCH, Reason.NO_MATCH, _mismatch(rule, alert.labels))
+            decision = Decision(Outcome.NO_MATCH, Reason.NO_MATCH, mismatch(rule, alert.labels))
         elif not alert.firing:
             decision = Decision(
                 Outcome.NO_MATCH, Reason.NOT_FIRING, "the alert is resolved; only a firing one acts"
@@ -230,21 +230,6 @@ def _without(taken: Mapping[str, str], decision: Decision) -> Decision:
         return replace(decision, detail=f"{decision.detail}; but {others}, which comes first", instances=rest)
     detail = f"{others}, which comes first; put this rule before it if it should act"
     return Decision(Outcome.REFUSE, Reason.ANOTHER_RULE_FIRST, detail, dict.fromkeys(gone))
-
-
-def _mismatch(rule: Rule, labels: Mapping[str, str]) -> str:
-    """Say which matcher does not hold."""
-    failing = next((matcher for matcher in rule.when.matchers if not matcher.matches(labels)), None)
-    if failing is not None:
-        return _failed(failing, labels)
-    return "none of the lists under `any` matches"
-
-
-def _failed(matcher: Matcher, labels: Mapping[str, str]) -> str:
-    value = labels.get(matcher.name)
-    return f"{matcher} does not hold: " + (
-        f'{matcher.name} is "{value}"' if value else f"there is no {matcher.name}"
-    )
 
 
 def _label(instance: str) -> str:
