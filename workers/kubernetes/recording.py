@@ -86,9 +86,9 @@ class _Sweep:
     def run(self) -> str:
         workloads = dict(self._workloads())
         before = self.sightings.looked_at(self.cluster.name)
-        for instance, workload in workloads.items():
-            if before.get(instance.id) != _mark(workload):
-                self._look(instance, workload)
+        changed = [(i, workload) for i, workload in workloads.items() if before.get(i.id) != _mark(workload)]
+        for instance, workload in sorted(changed, key=lambda one: one[0].id in before):  # the new ones first
+            self._look(instance, workload)
         moving = {i.id: tags for i, w in workloads.items() if (tags := mutable_in(images(w["spec"]["template"])))}
         gone = () if self._troubles else tuple(before.keys() - {instance.id for instance in workloads})
         few = dict(sorted(moving.items())[:_MOVING_MOST])
