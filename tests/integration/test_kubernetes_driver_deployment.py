@@ -232,7 +232,7 @@ def test_where_we_may_only_read_nothing_is_begun(cluster: Cluster, namespace: st
     driven = web(cluster, namespace)
     driven.kubeconfig = cluster.user_kubeconfig("reader", namespace, READING)
     plan = driven.planned()
-    with pytest.raises(Permanent, match="not allowed to patch deployments") as refused:
+    with pytest.raises(Permanent, match=r"patch deployments.apps web .* not allowed") as refused:
         driven.driver.preflight(plan)
     assert refused.value.reason is Reason.FORBIDDEN
     assert 'verbs: ["get", "list", "patch"]' in str(refused.value)

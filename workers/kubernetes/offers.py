@@ -11,7 +11,7 @@ from workers.kubernetes import paths, same_as, scaling
 from workers.kubernetes.failures import Forbidden, NotFound
 from workers.kubernetes.plan import Goal
 from workers.kubernetes.reading import look_around
-from workers.kubernetes.selectors import labels_text
+from workers.kubernetes.selectors import selector_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -75,7 +75,8 @@ class Offers:
             return drop
         services = self._cluster.list(paths.services(namespace))["items"]
         for name, selector in scaling.services_of(live, services).items():
-            pods = self._cluster.list(paths.pods(namespace), labelSelector=labels_text(selector))["items"]
+            text = selector_text({"matchLabels": selector})
+            pods = self._cluster.list(paths.pods(namespace), labelSelector=text)["items"]
             if drop := scaling.why_left_empty(live, name, pods):
                 return drop
         return scaling.ZERO

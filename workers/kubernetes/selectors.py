@@ -27,11 +27,6 @@ def selector_text(selector: Json) -> str:
     return ",".join(parts)
 
 
-def labels_text(labels: Mapping[str, str]) -> str:
-    """Return a plain selector, such as a Service's, as the API wants it in a query."""
-    return ",".join(f"{name}={value}" for name, value in sorted(labels.items()))
-
-
 def selects(selector: Mapping[str, str], labels: Mapping[str, str]) -> bool:
     """Whether a plain selector selects these labels; an empty one selects nothing, as a Service's does not."""
     return bool(selector) and all(labels.get(name) == value for name, value in selector.items())
