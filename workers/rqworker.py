@@ -7,20 +7,25 @@ own code directly: no name from Redis is ever resolved.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 from types import FrameType
 from typing import Any
 
+import orjson
 import structlog
 from rq import Queue, Worker
+from rq.executions import Execution
 from rq.job import Job
 from rq.serializers import JSONSerializer
 
+from controller.ledger import LedgerUnavailable
 from controller.ledger.doorbell import FUNCTION
 from controller.ledger.keys import QUEUE
 from workers.jobs import run
 from workers.site import Site
+from workers.standby import Standby
 
 log = structlog.get_logger(__name__)
 
@@ -73,17 +78,57 @@ class DoorbellWorker(Worker):
     site: Site
     max_connection_wait_time = 2.0
     """Seconds between two tries to reach Redis again; RQ's own minute would be the longest part of an outage."""
+    _standby: Standby | None = None
+
+    def work(self, *args: Any, **kwargs: Any) -> bool:
+        """Serve the queue, with a process that stands by for the first job."""
+        self._stand_by()
+        try:
+            return super().work(*args, **kwargs)
+        finally:
+            self._dismiss()
 
     def execute_job(self, job: Job, queue: Queue) -> None:
-        """Re-read changed rules in the parent, once, and not in every child."""
-        self.site.house.refresh()
+        """Re-read changed rules in the parent, once, and not in every child; who stands by has the old ones."""
+        if self.site.house.refresh():
+            self._dismiss()
         super().execute_job(job, queue)
+        self._stand_by()
 
     def fork_work_horse(self, job: Job, queue: Queue) -> None:
-        """Fork; a SIGTERM that came while the child had no number yet is passed on."""
-        super().fork_work_horse(job, queue)
+        """Give the job to who stands by, else fork; a SIGTERM that came meanwhile is passed on."""
+        standby, self._standby = self._standby, None
+        if standby is not None and standby.hand_over(orjson.dumps([job.id, self._execution_id()])):
+            self._horse_pid = standby.pid
+        else:
+            super().fork_work_horse(job, queue)
         if self._stop_requested:
             _signal(self.horse_pid, signal.SIGTERM)
+
+    def _stand_by(self) -> None:
+        if not self._stop_requested and self._standby is None:
+            self._standby = Standby.fork(self._serve, self._prepare)
+
+    def _dismiss(self) -> None:
+        standby, self._standby = self._standby, None
+        if standby is not None:
+            standby.dismiss()
+
+    def _prepare(self) -> None:
+        """In the process that stands by: park on SIGTERM from the first moment, and have a connection."""
+        self.setup_work_horse_signals()
+        with contextlib.suppress(LedgerUnavailable):
+            self.site.ledger.health.ping()
+
+    def _serve(self, word: bytes) -> None:
+        """In the process that stood by: do what RQ's own does after its fork."""
+        job_id, execution_id = orjson.loads(word)
+        job = self.job_class.fetch(job_id, connection=self.connection, serializer=self.serializer)
+        self.execution = Execution(execution_id, job_id, connection=self.connection)
+        self.main_work_horse(job, self.queues[0])
+
+    def _execution_id(self) -> str:
+        return self.execution.id if self.execution else ""
 
     def request_stop(self, signum: int, frame: FrameType | None) -> None:
         """Ask the job's process to park as well; it ends at its next step boundary."""
