@@ -7,7 +7,7 @@ import threading
 
 import pytest
 from testbed.cluster import Cluster
-from testbed.driven import Driven
+from testbed.driven import Driven, params
 from testbed.kube_api import JSON_PATCH, path_of
 from testbed.wait import until
 from testbed.workloads import deployment
@@ -16,6 +16,7 @@ from rules.decisions import Reason
 from rules.errors import Permanent
 from rules.instances import WorkloadKind
 from rules.plans import Plan, Step, StepKind, StepState
+from rules.rule import Pin, Restore
 
 
 def web(cluster: Cluster, namespace: str, **over: object) -> Driven:
@@ -201,11 +202,15 @@ def test_the_missed_deadline_of_the_bad_release_is_not_ours(cluster: Cluster, na
 
 
 def test_a_progress_deadline_of_our_own_rollout_is_a_failure(cluster: Cluster, namespace: str) -> None:
-    """The release gone back to does not come up: the controller says so before our own time is over."""
+    """The release gone back to does not come up: the controller says so before our own time is over.
+
+    It watches the time of every new ReplicaSet, and of one that is used again only now and then.
+    """
     cluster.apply(deployment("web", cluster.image("bad"), progressDeadlineSeconds=3), namespace)
-    cluster.roll(deployment("web", cluster.image("v1"), progressDeadlineSeconds=3), namespace)
+    newer = deployment("web", cluster.image("v1"), pod_labels={"config": "new"}, progressDeadlineSeconds=3)
+    cluster.roll(newer, namespace)
     with pytest.raises(Permanent, match="readiness probe does not pass") as failed:
-        web(cluster, namespace).goes_back()
+        web(cluster, namespace, params=params(restore=Restore.IMAGES, pin=Pin.NEVER)).goes_back()
     assert failed.value.reason is Reason.PROGRESS_DEADLINE
 
 
