@@ -100,6 +100,8 @@ def _hosts(inventory: Path | None, *, needed: bool) -> Inventory:
         return Inventory({})
     if inventory is None:
         raise Unusable("Say which hosts there are: --inventory FILE.")
+    if not needed and not inventory.exists():
+        return Inventory({})
     hosts, errors = read_inventory(inventory)
     if hosts is None:
         raise _wrong(errors)

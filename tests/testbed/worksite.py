@@ -17,10 +17,10 @@ from rules.inventory import Health, Host, Inventory, Restart, RestartKind, Servi
 from testbed.redis import Redis
 from testbed.wait import until
 from workers.driver import Driver
+from workers.finding import Finding, NoClusters
 from workers.hosts import Params, reach
 from workers.jobs import run
 from workers.site import Site
-from workers.finding import Finding, NoClusters
 from workers.terms import Terms
 
 WEB2 = "hosts/default/shop/web2"

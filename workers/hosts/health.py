@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from workers.hosts.reports import Unit
 
+
 def judge_unit(unit: Unit | None, values: Mapping[str, object], restarts_before: int) -> Look:
     """Judge a unit that was made to take up a release."""
     name = values["unit"]

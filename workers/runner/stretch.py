@@ -70,9 +70,7 @@ class _Stretch:
         self._taken = taken
         self._lease = lease
         self._rollback = Rollback.of(taken.record)
-        self._terms = replace(
-            Terms.read(self._rollback.spec), who=self._rollback.asked_by, why=self._rollback.why
-        )
+        self._terms = replace(Terms.read(self._rollback.spec), who=self._rollback.asked_by, why=self._rollback.why)
         self._now_ms: Callable[[], int] = lambda: taken.now_ms + round((time.monotonic() - since) * 1000)
         self._journal = Journal(self._ledger, lease, taken, self._now_ms)
         self._progress = Progress(site.ledger, lease, self._journal, self._rollback, self._now_ms)
