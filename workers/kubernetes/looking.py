@@ -12,7 +12,7 @@ from rules.workloads.seen import PodSeen, ReplicaSetSeen, WorkloadSeen
 from workers.kubernetes import paths
 from workers.kubernetes.failures import NotFound
 from workers.kubernetes.selectors import selector_text
-from workers.kubernetes.sightings import newest_hash, pod_seen, replica_set_seen, workload_seen
+from workers.kubernetes.translating import newest_hash, pod_seen, replica_set_seen, workload_seen
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

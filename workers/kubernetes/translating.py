@@ -1,4 +1,4 @@
-"""What the API says of pods, ReplicaSets and workloads, as far as it takes to find whose they are. Pure."""
+"""From what the API says of pods, ReplicaSets and workloads to what `rules.workloads` knows of them. Pure."""
 
 from __future__ import annotations
 
