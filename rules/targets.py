@@ -22,10 +22,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Located:
-    """An instance that an alert led to, and the service it belongs to."""
+    """An instance that an alert led to, and the service it belongs to.
+
+    `besides` says what was left out beside it, and why; it is for the decision's detail.
+    """
 
     instance: Instance
     service: str
+    besides: str = ""
 
     @property
     def host(self) -> str:
@@ -35,6 +39,7 @@ class Located:
 
 Found: TypeAlias = tuple[tuple[Located, ...], Decision | None]
 """Instances, or none and the decision that says why."""
+
 
 Place: TypeAlias = tuple["Service", "Host"]
 
@@ -90,6 +95,11 @@ def keep_running(
     )
     detail = f"the alert names release {wanted}, which runs on none of its instances ({seen})"
     return (), Decision(Outcome.NO_MATCH, Reason.NOT_RUNNING, detail)
+
+
+def with_besides(detail: str, located: Iterable[Located]) -> str:
+    """Add to a decision's detail what was left out beside the instances that it is about."""
+    return "; ".join(filter(None, dict.fromkeys([detail, *(one.besides for one in located)])))
 
 
 def _places(rule: Rule, alert: Alert, inventory: Inventory) -> list[Place]:

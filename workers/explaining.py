@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from rules.alerts import Alert
@@ -15,6 +15,7 @@ from rules.explain import barred, decide, would_instances, written
 from rules.instances import Instance
 from rules.observations import Drop
 from rules.rule import Rule
+from rules.targets import with_besides
 from workers.finding import Finder
 from workers.peeking import Peek, peek
 from workers.site import Site
@@ -70,7 +71,8 @@ class _Explaining:
         bars |= {ident: look.bar for ident, look in seen.items() if look.bar is not None and look.choice.chosen}
         facts = {ident: look.seen for ident, look in seen.items()}
         decision = would_instances(rule, alert, tuple(looks), facts, {})
-        return barred(decision, bars)
+        decision = barred(decision, bars)
+        return replace(decision, detail=with_besides(decision.detail, located))
 
     def _look(self, rule: Rule, instance: Instance) -> Peek | Drop:
         known = (rule.digest, instance.id)

@@ -1,18 +1,19 @@
 """Which of the workloads found a rule selects, and which service each belongs to: by live labels alone.
 
 The labels of the pod template count, because the pods carry them. A workload whose own labels say otherwise is
-left to a person.
+left to a person, and so is one that names no service; both stop none of the others.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from rules.decisions import Reason
 from rules.instances import WorkloadInstance
 from rules.targets import Located
 from rules.templates import LabelMissing
-from rules.workloads.answers import held, not_meant, refused
+from rules.workloads.answers import CannotTell, held, not_meant, refused
 from rules.workloads.named import legal
 from rules.workloads.names import wrong_label_value
 
@@ -25,23 +26,29 @@ if TYPE_CHECKING:
     from rules.workloads.seen import WorkloadSeen
 
 SERVICE_LABELS = ("app.kubernetes.io/name", "app")
+_MOST_TOLD = 5
 
 
 def locate(rule: Rule, alert: Alert, claims: Claims, workloads: Sequence[WorkloadSeen]) -> tuple[Located, ...]:
-    """Return those that the rule selects, each with its service; raises `CannotTell` where there are none."""
-    target = rule.target
-    selected = [one for one in workloads if selects(target, one.template_labels)]
+    """Return those that the rule selects, each with its service.
+
+    One that cannot be told is left out, and the others say so; raises `CannotTell` where there are no others.
+    """
+    found: list[Located] = []
+    problems: list[CannotTell] = []
     for one in workloads:
-        own = {**one.template_labels, **one.labels}
-        if one in selected or selects(target, own):
-            _check_agreement(target, claims, one)
-    if not selected:
-        raise not_meant(Reason.NOT_SELECTED, _not_selected(target, workloads))
-    service = _service_of_rule(rule, alert)
-    return tuple(
-        Located(WorkloadInstance(claims.cluster, one.namespace, one.kind, one.name), service or _service_of(one))
-        for one in selected
-    )
+        try:
+            if _is_meant(rule.target, claims, one):
+                instance = WorkloadInstance(claims.cluster, one.namespace, one.kind, one.name)
+                found.append(Located(instance, _service_of_rule(rule, alert) or _service_of(one)))
+        except CannotTell as problem:
+            problems.append(problem)
+    if not found and not problems:
+        raise not_meant(Reason.NOT_SELECTED, _not_selected(rule.target, workloads))
+    if not found:
+        raise _together(problems)
+    besides = f"left out: {_listed(problems)}" if problems else ""
+    return tuple(replace(one, besides=besides) for one in found)
 
 
 def selects(target: Target, labels: Mapping[str, str]) -> bool:
@@ -49,6 +56,25 @@ def selects(target: Target, labels: Mapping[str, str]) -> bool:
     wanted = all(labels.get(label, "") in values for label, values in target.only.items())
     unwanted = any(labels.get(label, "") in values for label, values in target.except_.items())
     return wanted and not unwanted
+
+
+def _is_meant(target: Target, claims: Claims, workload: WorkloadSeen) -> bool:
+    """Tell whether the rule selects it; raises `CannotTell` where it says one thing, and its pods another."""
+    meant = selects(target, workload.template_labels)
+    if meant or selects(target, {**workload.template_labels, **workload.labels}):
+        _check_agreement(target, claims, workload)
+    return meant
+
+
+def _together(problems: Sequence[CannotTell]) -> CannotTell:
+    """Make one decision of several that left nothing: the first says which, and all are told."""
+    return CannotTell(replace(problems[0].decision, detail=_listed(problems)))
+
+
+def _listed(problems: Sequence[CannotTell]) -> str:
+    details = list(dict.fromkeys(map(str, problems)))
+    more = len(details) - _MOST_TOLD
+    return "; ".join([*details[:_MOST_TOLD], *([f"and {more} more"] if more > 0 else [])])
 
 
 def _check_agreement(target: Target, claims: Claims, workload: WorkloadSeen) -> None:

@@ -15,6 +15,7 @@ from rules.decisions import Decision, Outcome, Reason
 from rules.errors import NotYet
 from rules.instances import WorkloadKind
 from rules.rule import KubernetesTarget, Pods, Previous, Rule, Target, When
+from rules.targets import Located, with_besides
 from rules.templates import Template
 from rules.workloads.answers import CannotTell
 from rules.workloads.claims import read_claims
@@ -626,6 +627,64 @@ def test_a_stable_workload_that_calls_itself_canary_is_refused_too() -> None:
     facts = Facts((replace(STABLE, labels={"track": "canary"}),))
     said = found(rule({"track": ("canary",)}), alert(deployment="web-stable"), facts)
     assert said == Reason.LABELS_CONTRADICT
+
+
+ODD = replace(deployment("web-odd", track="canary"), labels={"track": "stable"})
+ODDER = replace(STABLE, name="web-odder", labels={"track": "canary"})
+NAMELESS = WorkloadSeen("shop", DEPLOYMENT, "nameless", "", {}, {"track": "canary"})
+
+
+def located(asked: Rule, *workloads: WorkloadSeen) -> tuple[tuple[Located, ...], Decision | None]:
+    return find_workloads(asked, alert(), (), read_claims(asked, alert(), ("eu",)), Facts(workloads))
+
+
+def test_one_workload_that_cannot_be_told_stops_none_of_the_others() -> None:
+    """Where a selector leads to several; each of the others says what was left out, and why."""
+    for at, odd in enumerate([ODD, ODDER, NAMELESS]):
+        found, decision = located(rule({"track": ("canary",)}, selector={}), CANARY, STABLE, odd, DB)
+        assert decision is None
+        assert [one.instance.name for one in found] == ["web-canary"]  # type: ignore[union-attr]
+        said = with_besides("rollback r1", found)
+        assert said.startswith(
+            f"rollback r1; left out: deployment {odd.name} in shop" if at < 2 else "rollback r1; "
+        )
+        assert ("make them agree" in said, "no service is named" in said) == (at < 2, at == 2)
+
+
+def test_nothing_is_left_out_where_all_can_be_told() -> None:
+    """One that the rule does not select is nobody's business."""
+    found, _ = located(rule({"track": ("canary",)}, selector={}), CANARY, STABLE, DB)
+    assert with_besides("rollback r1", found) == "rollback r1"
+
+
+@pytest.mark.parametrize(
+    ("odd", "reason", "outcome"),
+    [
+        ([ODD], Reason.LABELS_CONTRADICT, Outcome.REFUSE),
+        ([NAMELESS], Reason.SERVICE_UNKNOWN, Outcome.HOLD),
+        ([NAMELESS, ODD], Reason.SERVICE_UNKNOWN, Outcome.HOLD),
+        ([ODD, NAMELESS], Reason.LABELS_CONTRADICT, Outcome.REFUSE),
+    ],
+)
+def test_where_none_can_be_told_the_alert_is_refused_with_all_reasons(
+    odd: list[WorkloadSeen], reason: Reason, outcome: Outcome
+) -> None:
+    """Those that the rule does not select do not count."""
+    ordered = [replace(one, name=f"w{at}") for at, one in enumerate(odd)]
+    none, decision = located(rule({"track": ("canary",)}, selector={}), *ordered, STABLE)
+    assert (none, decision is not None) == ((), True)
+    assert decision is not None
+    assert (decision.reason, decision.outcome) == (reason, outcome)
+    assert all(one.name in decision.detail for one in ordered)
+
+
+def test_what_was_left_out_is_told_once_and_not_without_end() -> None:
+    """The detail is kept with every decision."""
+    odd = [replace(ODD, name=f"odd-{at}") for at in range(50)]
+    found, _ = located(rule({"track": ("canary",)}, selector={}), CANARY, replace(CANARY, name="two"), *odd)
+    said = with_besides("", found)
+    assert said.count("left out: ") == 1
+    assert said.endswith("; and 45 more")
 
 
 labels = st.dictionaries(st.sampled_from(["track", "app", "zone"]), st.sampled_from(["", "a", "b", "canary"]))
