@@ -240,19 +240,18 @@ def test_what_does_not_exist_is_refused(
     assert next(iter(labels.values())) in decision.detail or reason is Reason.LABEL_ILLEGAL
 
 
-def test_what_is_forbidden_holds_and_names_the_line_of_the_role(
+def test_what_is_forbidden_is_asked_again_and_names_the_line_of_the_role(
     cluster: RealCluster, namespace: str, about: Callable[..., Alert]
 ) -> None:
-    """The pod may be read, its ReplicaSet may not."""
+    """The pod may be read, its ReplicaSet may not; nothing is decided, for the right may be given meanwhile."""
     cluster.roll(deployment("web", cluster.image("v1"), replicas=1), namespace)
     (pod,) = pods_of(cluster, namespace, "web")
     rights = [{"apiGroups": [""], "resources": ["pods"], "verbs": ["get", "list"]}]
     kubeconfig = cluster.user_kubeconfig("finder", namespace, rights)
-    with finding(kubeconfig) as (finder, _):
-        _, decision = finder.find(rule(), about(pod=name_of(pod)), ())
-    assert decision is not None
-    assert (decision.outcome, decision.reason) == (Outcome.HOLD, Reason.FORBIDDEN)
-    assert 'resources: ["replicasets", "controllerrevisions"]' in decision.detail
+    with finding(kubeconfig) as (finder, _), pytest.raises(Transient) as refused:
+        finder.find(rule(), about(pod=name_of(pod)), ())
+    assert refused.value.reason is Reason.FORBIDDEN
+    assert 'resources: ["replicasets", "controllerrevisions"]' in str(refused.value)
 
 
 def test_only_the_namespaces_of_the_settings_are_looked_at(

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rules.decisions import Decision, Outcome
-from rules.errors import Permanent
+from rules.decisions import Decision, Outcome, Reason
+from rules.errors import Permanent, Transient
 from rules.workloads.answers import CannotTell
 from rules.workloads.claims import read_claims
 from rules.workloads.finding import find_workloads
@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 FEW_PODS = 4
 """So many pods of a namespace are asked for one by one; of more, all are listed in one call."""
 
+_MAY_PASS = frozenset({Reason.FORBIDDEN, Reason.UNAUTHORIZED, Reason.CERTIFICATE, Reason.TARGET_MISCONFIGURED})
+"""Barred by how the cluster or the way to it is set up, which has nothing to do with what the alert says."""
+
 
 class KubernetesFinder:
     """Finds workloads for one job. `clusters` reaches a cluster by its name, which is one of `names`."""
@@ -41,7 +44,8 @@ class KubernetesFinder:
     def find(self, rule: Rule, alert: Alert, siblings: Sequence[Alert]) -> Found:
         """Return the workloads that the alert is about and the rule selects, or the decision that says why none.
 
-        Raises `Transient` where it cannot be seen now. What bars the way until somebody acts is a hold.
+        Raises `Transient` where it cannot be seen now, also for want of a right or of credentials: somebody may
+        give them any moment, and the alert is still there. What else bars the way is a hold.
         """
         try:
             claims = read_claims(rule, alert, self._names)
@@ -50,6 +54,8 @@ class KubernetesFinder:
         except CannotTell as answer:
             return (), answer.decision
         except Permanent as error:
+            if error.reason in _MAY_PASS:
+                raise Transient(error.reason, str(error)) from error
             return (), Decision(Outcome.HOLD, error.reason, str(error))
 
     def close(self) -> None:

@@ -10,25 +10,45 @@ from rules.instances import WorkloadInstance, WorkloadKind
 from rules.workloads.answers import refused
 from rules.workloads.seen import PodSeen, ReplicaSetSeen, WorkloadSeen
 from workers.kubernetes import paths
-from workers.kubernetes.failures import NotFound
+from workers.kubernetes.failures import (
+    ApiError,
+    BadCertificate,
+    Forbidden,
+    NotFound,
+    Throttled,
+    Unauthorized,
+    Unreachable,
+)
 from workers.kubernetes.selectors import selector_text
 from workers.kubernetes.translating import newest_hash, pod_seen, replica_set_seen, workload_seen
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from rules.errors import RollbackError
     from workers.kubernetes.access import Cluster
 
 Json = dict[str, Any]
 Seen = TypeVar("Seen")
 
+_OF_THE_CLUSTER = (Unreachable, Throttled, ApiError, Unauthorized, BadCertificate)
+_FAILED_IN_A_ROW = 2
+"""So many questions without an answer are no longer taken for the questions' fault."""
+
 
 class Looking:
-    """What a cluster says, by the names that `rules.workloads` asks with; see `rules.workloads.seen.Live`."""
+    """What a cluster says, by the names that `rules.workloads` asks with; see `rules.workloads.seen.Live`.
+
+    What could not be answered is not asked again: a cluster that hangs costs a job two calls and not two for each
+    alert. What was answered before stays known.
+    """
 
     def __init__(self, cluster: Cluster) -> None:
         self._cluster = cluster
         self._answers: dict[str, Any] = {}
+        self._failures: dict[str, RollbackError] = {}
+        self._in_a_row = 0
+        self._trouble: RollbackError | None = None
         self._pods: dict[str, dict[str, PodSeen]] = {}
 
     def look_at_all_pods(self, namespace: str) -> None:
@@ -94,11 +114,28 @@ class Looking:
     def _answer(self, path: str, ask: Callable[[str], Json], more: str = "") -> Json | None:
         key = f"{path} {more}"
         if key not in self._answers:
-            try:
-                self._answers[key] = ask(path)
-            except NotFound:
-                self._answers[key] = None
+            if (known := self._failures.get(key, self._trouble)) is not None:
+                raise known.with_traceback(None)
+            self._answers[key] = self._asked(key, path, ask)
         found: Json | None = self._answers[key]
+        return found
+
+    def _asked(self, key: str, path: str, ask: Callable[[str], Json]) -> Json | None:
+        """Ask, and remember what fails; one question may be too much for a cluster that answers all others."""
+        try:
+            found = ask(path)
+        except NotFound:
+            found = None
+        except Forbidden as error:
+            self._failures[key] = error
+            raise
+        except _OF_THE_CLUSTER as error:
+            self._failures[key] = error
+            self._in_a_row += 1
+            if self._in_a_row >= _FAILED_IN_A_ROW:
+                self._trouble = error
+            raise
+        self._in_a_row = 0
         return found
 
     def _check_place(self, namespace: str | None) -> None:
