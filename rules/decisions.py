@@ -50,6 +50,7 @@ class Reason(StrEnum):
     RELEASE_CURRENT = "release-current"
     RELEASE_NEWER = "release-newer"
     JUST_ROLLED_BACK_FROM = "just-rolled-back-from"
+    PREDATES_RELEASE = "predates-release"
     NO_HISTORY = "no-history"
     FIRST_RELEASE = "first-release"
     SAME_IMAGES = "same-images"

@@ -56,6 +56,9 @@ class Observation:
     `fence` is the highest fence the target has seen. `details` are the driver's own facts, JSON-able,
     kept as evidence and shown to people; the core never reads them. `offers` are keyed by `to_word` of their
     entry, and `no_history` says why nothing stands before the running release where that is known.
+    `labels` are what a rule selects by, None where it selects by nothing; `own_labels` are those that the
+    instance says of itself besides. `arrived_ms` is a time before which the running release was not there (ms
+    since the epoch), None where no such time is known.
     """
 
     running: str | None
@@ -66,6 +69,9 @@ class Observation:
     details: Mapping[str, object] = field(default_factory=dict)
     offers: Mapping[str, Offer] = field(default_factory=dict)
     no_history: Drop | None = None
+    labels: Mapping[str, str] | None = None
+    own_labels: Mapping[str, str] = field(default_factory=dict)
+    arrived_ms: int | None = None
 
     def runs(self, word: str) -> bool:
         """Whether the running release is called `word`."""

@@ -37,6 +37,11 @@ class Clusters:
         """Load what every job needs, before the process forks for them."""
         warm()
 
+    def prepare(self) -> None:
+        """Build the client of every cluster, in the process that will use it; connects to nothing."""
+        for name in self.settings:
+            self.cluster(name).prepare()
+
     def cluster(self, name: str) -> Cluster:
         """Return a cluster by its name; raises `Permanent` for one that the settings do not have."""
         if name not in self.settings:

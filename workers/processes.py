@@ -23,7 +23,7 @@ from workers.finding import NO_CLUSTER, Finding, NoClusters
 from workers.hosts import Params, reach
 from workers.reconciler import reconcile
 from workers.rqworker import work
-from workers.site import Site, no_clusters
+from workers.site import Site, no_clusters, nothing
 from workers.stopping import Stopping
 from workers.terms import Terms
 
@@ -45,6 +45,7 @@ def build_site(settings: Settings, house: House) -> Site:
         reach=partial(_reach, house, clusters),
         find=lambda: Finding(house.inventory, clusters.finder() if clusters else NoClusters()),
         find_wanted=clusters.find_wanted if clusters else no_clusters,
+        prepare=clusters.prepare if clusters else nothing,
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+import random
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -18,8 +18,8 @@ from rules.targets import Located, keep_running
 from rules.templates import LabelMissing
 from workers.finding import Finder
 from workers.looks import Looks
-from workers.runner.lease import Lease, Stopping
-from workers.runner.stretch import RULE_SPREADS_S
+from workers.runner.lease import Lease, Stopping, boot_time
+from workers.runner.stretch import RULE_SPREADS_S, UNREADABLE
 from workers.site import Site
 from workers.terms import Terms
 
@@ -29,6 +29,9 @@ _LOOK_AGAIN_MS = 5_000
 _FOUND_WITHIN_S = 600
 """How long instances are looked for where the way to them fails; past it a person is told."""
 _WRITTEN_TOGETHER = 100
+_WRITTEN_EVERY_S = 5
+_BUDGET_S = 60
+"""How long one job decides; the queue's own limit would take away what is decided and not written."""
 
 
 def resolve(site: Site, ident: str, job: str, finder: Finder) -> str | None:
@@ -36,7 +39,7 @@ def resolve(site: Site, ident: str, job: str, finder: Finder) -> str | None:
 
     The others are rung for. A pair whose rule is not known here yet stays, and is looked at again.
     """
-    since = time.monotonic()
+    since = boot_time()
     taken = site.ledger.leases.take(ident, holder=job, kind="notification")
     if isinstance(taken, Busy | Gone):
         return None
@@ -67,12 +70,18 @@ class _Resolving:
     _decided: list[Decided] = field(default_factory=list)
     _acted: dict[tuple[str, str], str] = field(default_factory=dict)
     """Which rule has (episode, instance): the first that may act, in the order of the file."""
+    _until: float = field(default_factory=lambda: boot_time() + _BUDGET_S)
+    _written_at: float = field(default_factory=boot_time)
 
     def pairs(self) -> Iterable[tuple[str, str]]:
-        """Return the pairs of this notification, each alert's rules in the order of the rule file."""
+        """Return the pairs of this notification, each alert's rules in the order of the rule file.
+
+        The alerts come in any order: where there is no time for all, the next job begins with others.
+        """
         order = {rule.digest: at for at, rule in enumerate(self.site.house.rules.rules)}
-        found = [tuple(name.split(" ", 1)) for name in self.taken.record if not name.startswith("#")]
-        return sorted(((f, d) for f, d in found), key=lambda pair: (pair[0], order.get(pair[1], len(order))))
+        found = [_pair(name) for name in self.taken.record if not name.startswith("#")]
+        turn = {fingerprint: random.random() for fingerprint, _ in found}  # noqa: S311 - guards nothing
+        return sorted(found, key=lambda pair: (turn[pair[0]], pair[0], order.get(pair[1], len(order))))
 
     def decide_all(self) -> None:
         """Decide every pair; raises `LeaseLost`. Asked to stop, it leaves the rest to the next worker.
@@ -82,15 +91,21 @@ class _Resolving:
         try:
             for fingerprint, digest in self.pairs():
                 self.lease.check_step()
+                if boot_time() > self._until:
+                    break
                 decided = self.decide(fingerprint, digest)
                 if decided is None:
                     continue
                 self._decided.append(decided)
-                if decided.decision.outcome is Outcome.ROLL_BACK or len(self._decided) >= _WRITTEN_TOGETHER:
+                if self._is_worth_writing(decided):
                     self._write()
         except Stopping:
             log.info("notification.parked", notification=self.taken.id)
         self._write()
+
+    def _is_worth_writing(self, decided: Decided) -> bool:
+        many, long = len(self._decided) >= _WRITTEN_TOGETHER, boot_time() > self._written_at + _WRITTEN_EVERY_S
+        return many or long or decided.decision.outcome is Outcome.ROLL_BACK
 
     def _write(self) -> None:
         """Write decisions and take their pairs off the notification; raises `LeaseLost`."""
@@ -100,11 +115,14 @@ class _Resolving:
         left = self.site.ledger.decisions.record(self.lease.hold.id, self.lease.hold.token, self._decided)
         if left is None:
             raise LeaseLost
-        self._decided, self.left = [], left
+        self._decided, self.left, self._written_at = [], left, boot_time()
 
     def decide(self, fingerprint: str, digest: str) -> Decided | None:
         """Decide one pair; None while its rule is on its way to this machine, or its instances cannot be seen."""
-        episode = next(e for e in self.taken.episodes if e.fingerprint == fingerprint)
+        episode = next((e for e in self.taken.episodes if e.fingerprint == fingerprint), None)
+        if episode is None:
+            decision = Decision(Outcome.REFUSE, Reason.RESOLVED, "the alert is so old that it was forgotten")
+            return Decided(fingerprint, digest, "", decision)
         rule = self.site.house.rules.by_digest(digest)
         if rule is None:
             if self._age_s() < RULE_SPREADS_S:
@@ -121,7 +139,7 @@ class _Resolving:
                 return None
             said = f"{str(e).rstrip('.')}. Looked for {_FOUND_WITHIN_S} s; the alert's next episode asks again."
             decision = Decision(Outcome.HOLD, e.reason, said)
-        except (ValueError, KeyError, TypeError) as e:  # one pair that cannot be decided must not keep the others
+        except UNREADABLE as e:  # one pair that cannot be decided must not keep the others
             log.exception("alert.undecidable", fingerprint=fingerprint, rule=rule.name)
             decision = Decision(Outcome.HOLD, Reason.RECORD_UNREADABLE, f"it could not be decided: {e!r}")
         log.info(
@@ -197,6 +215,11 @@ class _Resolving:
         if not found.joined:
             self.first = self.first or found.id
         return found
+
+
+def _pair(name: str) -> tuple[str, str]:
+    fingerprint, _, digest = name.partition(" ")
+    return fingerprint, digest
 
 
 def _expected(rule: Rule, episode: Episode) -> str | None:

@@ -117,6 +117,7 @@ class DoorbellWorker(Worker):
     def _prepare(self) -> None:
         """In the process that stands by: park on SIGTERM from the first moment, and have a connection."""
         self.setup_work_horse_signals()
+        self.site.prepare()
         with contextlib.suppress(LedgerUnavailable):
             self.site.ledger.health.ping()
 

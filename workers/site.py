@@ -33,12 +33,17 @@ def no_clusters(wanted: Wanted) -> tuple[Located, ...]:
     raise Permanent(Reason.CLUSTER_UNKNOWN, NO_CLUSTER)
 
 
+def nothing() -> None:
+    """Prepare nothing: hosts are reached when they are needed."""
+
+
 @dataclass(frozen=True, slots=True)
 class Site:
     """The rules and inventory in force, the ledger, the way to targets, and whether we are asked to stop.
 
     `find` builds what leads from alerts to instances, one for each job; its connections last as long.
     `lease_ledger` builds the ledger whose only use is to renew a lease: its own connection, one short try.
+    `prepare` is done by a process that stands by for a job, so that the job need not.
     """
 
     numbers: Numbers
@@ -48,4 +53,5 @@ class Site:
     reach: Reach
     find: Callable[[], Finder]
     find_wanted: FindWanted = no_clusters
+    prepare: Callable[[], None] = nothing
     stopping: Stopping = field(default_factory=Stopping)

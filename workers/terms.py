@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from rules.rule import Gitops, Pin, Previous, Restore, Rule, To, WhenPaused, read_to, write_to
+from rules.scope import Scope
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,11 +15,14 @@ class Terms:
     """Where to, how long, how often. `expects` is the release that must be running, where the rule says so.
 
     `override` is a person's: a release named by name is taken although this instance was rolled back from it.
+    `only` and `except_` are what the rule selects, asked again of what is live.
     `who` and `why` are the record's own, and are not written again.
     """
 
     to: tuple[To, ...] = (Previous(),)
     expects: str | None = None
+    only: Mapping[str, Collection[str]] = field(default_factory=dict)
+    except_: Mapping[str, Collection[str]] = field(default_factory=dict)
     override: bool = False
     restore: Restore = Restore.AUTO
     pin: Pin = Pin.AUTO
@@ -35,12 +39,19 @@ class Terms:
     who: str = ""
     why: str = ""
 
+    @property
+    def scope(self) -> Scope:
+        """What the rule selects; a person's choice is not asked again."""
+        return Scope(self.only, self.except_)
+
     @classmethod
     def of_rule(cls, rule: Rule, *, expects: str | None) -> Terms:
         """Take the terms of a rule."""
         return cls(
             to=rule.to,
             expects=expects,
+            only={label: list(values) for label, values in rule.target.only.items()},
+            except_={label: list(values) for label, values in rule.target.except_.items()},
             restore=rule.restore,
             pin=rule.pin,
             gitops=rule.gitops,

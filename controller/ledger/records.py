@@ -11,6 +11,7 @@ from typing import Any
 import orjson
 
 from rules.alerts import Alert
+from rules.workloads.disclosure import plan_shown
 
 
 class State(StrEnum):
@@ -132,6 +133,7 @@ class Rollback:
     arrival: str = ""
     effect: str = ""
     our_arrival: str = ""
+    seen_arrival: str = ""
     joined_after: str = ""
     plan: str = ""
     way_back: str = ""
@@ -160,7 +162,7 @@ class Rollback:
             "detail",
             "outcome",
         ]
-        texts += ["arrival", "our_arrival", "joined_after", "effect", "plan", "way_back", "journal_head"]
+        texts += ["arrival", "our_arrival", "seen_arrival", "joined_after", "effect", "plan", "way_back", "journal_head"]
         return cls(
             **{name: raw.get(name, "") for name in texts},
             state=State(raw["state"]),
@@ -181,7 +183,7 @@ class Rollback:
         return f"rule {self.rule}" if self.rule else self.by
 
     def public(self) -> dict[str, Any]:
-        """Return what the API shows: times as ISO 8601 in UTC, the plan as data."""
+        """Return what the API shows: times as ISO 8601 in UTC, the plan as data, without whole pod templates."""
         shown = {name: getattr(self, name) for name in _SHOWN}
         return {
             **shown,
@@ -192,7 +194,7 @@ class Rollback:
             "committed_at": iso(self.committed_ms),
             "ended_at": iso(self.ended_ms),
             "episodes": list(self.episodes),
-            "plan": orjson.loads(self.plan) if self.plan else None,
+            "plan": plan_shown(orjson.loads(self.plan)) if self.plan else None,
         }
 
 

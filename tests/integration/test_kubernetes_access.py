@@ -69,6 +69,23 @@ def cluster(api: OddApi, configured: Callable[..., Path]) -> Iterator[Cluster]:
 # Who we are
 
 
+def test_a_client_that_was_prepared_is_built_anew_where_its_files_changed(
+    api: OddApi, configured: Callable[..., Path]
+) -> None:
+    """A process that stood by for a day must not come with yesterday's credentials."""
+    settings = ClusterSettings(kubeconfig=configured(api.url, {"token": "of-yesterday"}))
+    kept, renewed = (connect_cluster("eu", settings, NUMBERS) for _ in range(2))
+    kept.prepare()
+    kept.get(DEPLOYMENT)
+    renewed.prepare()
+    assert len(api.seen) == 1, "preparing asks nothing"
+    configured(api.url, {"token": "of-today"})
+    renewed.get(DEPLOYMENT)
+    assert [one.headers["authorization"] for one in api.seen] == ["Bearer of-yesterday", "Bearer of-today"]
+    kept.close()
+    renewed.close()
+
+
 @pytest.mark.parametrize(
     ("user", "header"),
     [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
 from rules.errors import RollbackError
@@ -61,7 +62,7 @@ class HostDriver:
 
     def observe(self) -> Observation:
         """Look at link, releases, fence and unit in one round trip."""
-        self._seen = observation(self._report(wait_s=0), self._service)
+        self._seen = replace(observation(self._report(wait_s=0), self._service), labels=self._host.labels)
         return self._seen
 
     def plan(self, observation: Observation, to_release: str) -> Plan:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import orjson
 
 from rules.decisions import Reason
+from rules.errors import RollbackError
 from workers.kubernetes.answers import as_failure, not_understood
 from workers.kubernetes.api import Answer, Api, Call
 from workers.kubernetes.credentials import Way, in_cluster, kubeconfig
@@ -54,6 +55,20 @@ class Cluster:
         self._timeout_s = timeout_s
         self._wait = wait
         self._api: Api | None = None
+        self._prepared: Way | None = None
+        self._stamp: tuple[object, ...] = ()
+
+    def prepare(self) -> None:
+        """Build the client before there is anything to ask; connects to nothing.
+
+        It is used while the files it was built from are as they were. What goes wrong is said when it is used.
+        """
+        with contextlib.suppress(RollbackError):
+            way = self._way()
+            stamp = way.stamp()
+            if way.files and self._way() == way:  # what was read is what was stamped
+                self._stamp, self._prepared = stamp, way
+                self._api = Api(way, self._timeout_s)
 
     def get(self, path: str, **query: Query) -> Json:
         """Read one object."""
@@ -150,6 +165,9 @@ class Cluster:
             self._wait(_STARTING_S)
 
     def _reached(self) -> Api:
+        prepared, self._prepared = self._prepared, None
+        if prepared is not None and prepared.stamp() != self._stamp:
+            self.close()
         if self._api is None:
             self._api = Api(self._way(), self._timeout_s)
         return self._api

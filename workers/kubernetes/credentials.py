@@ -53,6 +53,20 @@ class Way:
     token_file: Path | None = None
     certificate: bytes | None = field(default=None, repr=False)
     key: bytes | None = field(default=None, repr=False)
+    files: tuple[Path, ...] = ()
+    """What it was read from, less the token's file; none where it does not come from files alone."""
+
+    def stamp(self) -> tuple[object, ...]:
+        """Return what changes when any of its files does."""
+        return tuple(_stamp(file) for file in self.files)
+
+
+def _stamp(file: Path) -> tuple[int, ...]:
+    try:
+        found = file.stat()
+    except OSError:
+        return ()
+    return found.st_ino, found.st_mtime_ns, found.st_size
 
 
 def in_cluster(folder: Path = SERVICE_ACCOUNT, environ: Mapping[str, str] = os.environ) -> Way:
@@ -63,7 +77,8 @@ def in_cluster(folder: Path = SERVICE_ACCOUNT, environ: Mapping[str, str] = os.e
         raise Permanent(Reason.TARGET_MISCONFIGURED, f"in-cluster: {why}")
     server = f"https://[{host}]:{port}" if ":" in host else f"https://{host}:{port}"
     ca = _text(folder / "ca.crt", "in-cluster")
-    return Way(server, f"the service account in {folder}", ca=ca, token_file=folder / "token")
+    source = f"the service account in {folder}"
+    return Way(server, source, ca=ca, token_file=folder / "token", files=(folder / "ca.crt",))
 
 
 def kubeconfig(path: Path, context: str | None) -> Way:
@@ -91,6 +106,7 @@ class _Kubeconfig:
         chosen = self._named("context", name)
         self._cluster = self._named("cluster", chosen.get("cluster"))
         self._user = self._named("user", chosen.get("user")) if chosen.get("user") else {}
+        self._files = [path]
 
     def way(self) -> Way:
         server = self._word(self._cluster, "server")
@@ -112,6 +128,7 @@ class _Kubeconfig:
             token_file=token_file,
             certificate=certificate,
             key=key,
+            files=() if "exec" in self._user else tuple(self._files),
         )
 
     def _who(self) -> tuple[SecretStr | None, Path | None, bytes | None, bytes | None]:
@@ -177,7 +194,10 @@ class _Kubeconfig:
             except binascii.Error as error:
                 raise self._wrong(f"`{key}-data` is not base64") from error
         file = self._word(part, key)
-        return None if file is None else _text(self._folder / file, self._source).encode()
+        if file is None:
+            return None
+        self._files.append(self._folder / file)
+        return _text(self._folder / file, self._source).encode()
 
     def _wrong(self, what: str) -> Permanent:
         message = f"the kubeconfig {self._path} cannot be used: {what}. Correct it, or `clusters:` in the settings"

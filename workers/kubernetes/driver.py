@@ -77,6 +77,9 @@ class KubernetesDriver:
             details=details_of(live),
             offers={word: offer_of(found) for word, found in self._offered.items()},
             no_history=live.no_history,
+            labels=marks.labels_of(live.template),
+            own_labels=marks.labels_of(live.workload),
+            arrived_ms=live.arrived_ms,
         )
 
     def plan(self, observation: Observation, to_release: str) -> Plan:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from workers.kubernetes import marks
@@ -74,6 +75,17 @@ class Live:
         """What pins the arrival of the present template; a release that comes again has another number."""
         number, made_hash = (self.current.number, self.current.hash) if self.current else (0, "-")
         return f"{self.uid}/{number}/{made_hash}"
+
+    @property
+    def arrived_ms(self) -> int | None:
+        """A time before which the present template cannot have been here: its revision was made then.
+
+        A revision that comes again keeps the time of its first making, so this may be too early, and never late.
+        """
+        made = self.current.kept_by["metadata"].get("creationTimestamp") if self.current else None
+        if not isinstance(made, str):
+            return None
+        return round(datetime.fromisoformat(made).timestamp() * 1000)
 
     @property
     def no_history(self) -> Drop | None:

@@ -17,6 +17,8 @@ from workers.runner.lease import Lease
 from workers.terms import Terms
 
 _BOOK_TRIES = 10
+_SKEW_MS = 120_000
+"""So far apart may the clocks of Alertmanager and of a target be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,11 @@ def prepare(driver: Driver, terms: Terms, left: frozenset[str]) -> Prepared:
             Reason.NOT_RUNNING,
             f"the alert names release {terms.expects}, but {observation.running or 'no release'} runs here now",
         )
+    left_out = (
+        None if observation.labels is None else terms.scope.leaves_out(observation.labels, observation.own_labels)
+    )
+    if left_out is not None:
+        raise Permanent(*left_out)
     choice = choose(terms.to, observation, left, override=terms.override)
     if choice.chosen is None:
         raise Permanent(choice.reason, nothing_left(choice))
@@ -60,10 +67,13 @@ class Preparing:
         self._lease = lease
         self._ledger = ledger
         self._taken = taken
+        self.arrival = ""
+        """What was seen to run here, once it was looked at."""
 
     def commit(self, rollback: Rollback, terms: Terms, left: frozenset[str]) -> Plan:
         """Prepare and commit; raises `Permanent` with the reason where the answer is no."""
         prepared = prepare(self._driver, terms, left)
+        self._require_the_same(rollback, prepared.observation)
         if prepared.observation.fence >= self._lease.fence:
             self._lease.raise_fence(self._ledger, prepared.observation.fence)
         evidence = self._driver.evidence()
@@ -80,6 +90,26 @@ class Preparing:
         )
         self._commit(rollback, prepared.plan)
         return prepared.plan
+
+    def _require_the_same(self, rollback: Rollback, observation: Observation) -> None:
+        """Raise `Permanent` where the release that runs is not the one that the alerts are about.
+
+        It may have come while the rollback waited, or after every alert had begun: then it may be the cure.
+        """
+        self.arrival = observation.arrival
+        if rollback.seen_arrival and rollback.seen_arrival != observation.arrival:
+            raise Permanent(
+                Reason.SUPERSEDED,
+                f"another release, {observation.running}, arrived while this rollback waited; it is left alone",
+            )
+        starts = [episode.first_ms for episode in self._taken.episodes if episode.open]
+        arrived = observation.arrived_ms
+        if arrived is not None and starts and arrived > max(starts) + _SKEW_MS:
+            raise Permanent(
+                Reason.PREDATES_RELEASE,
+                f"{observation.running} was first made {round((arrived - max(starts)) / 1000)} s after the alert "
+                "began, so it is not the cause. A person still can: rollbackctl rollback",
+            )
 
     def _commit(self, rollback: Rollback, plan: Plan) -> None:
         fields = {

@@ -49,13 +49,20 @@ class Progress:
         self._rollbacks.move(self._lease.hold, come_from, to, fields, look_again_s=look_again_s, release=release)
         self.state = to
 
-    def park(self, reason: Reason, detail: str, pause_s: float, *, attempts: int | None = None) -> None:
-        """Stop here, give the lease back, and be looked at again after a pause."""
+    def park(
+        self, reason: Reason, detail: str, pause_s: float, *, attempts: int | None = None, seen: str = ""
+    ) -> None:
+        """Stop here, give the lease back, and be looked at again after a pause.
+
+        `seen` is the arrival that was looked at: should another have come by then, this is not about that one.
+        """
         to = {State.PLANNED: State.WAITING, State.ACTING: State.PARKED}.get(self.state, self.state)
         kept = self.state in (State.UNDOING, State.HELD)  # why it is where it is matters more than this pause
         fields = {} if kept else {"reason": str(reason), "detail": detail}
         if attempts is not None:
             fields["attempts"] = str(attempts)
+        if seen:
+            fields["seen_arrival"] = seen
         come_from, ring = (self.state,), reason is Reason.SHUTDOWN
         self._last(
             lambda: self._rollbacks.move(

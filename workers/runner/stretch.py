@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -17,7 +16,7 @@ from workers.driver import Driver
 from workers.runner.aftermath import LOOK_AT_ALERTS_S, Aftermath, our_effects
 from workers.runner.backoff import pause_s
 from workers.runner.journal import Journal
-from workers.runner.lease import Lease, Stopping
+from workers.runner.lease import Lease, Stopping, boot_time
 from workers.runner.preparing import Preparing
 from workers.runner.progress import Progress
 from workers.runner.steps import Steps
@@ -28,7 +27,13 @@ log = structlog.get_logger(__name__)
 
 RULE_SPREADS_S = 120
 """How long a changed rule file may take to reach every machine."""
-_UNREADABLE = (ValueError, KeyError, TypeError)
+UNREADABLE = (ValueError, LookupError, TypeError, AttributeError)
+"""What a record, a plan or an answer raises that is not as this version knows it."""
+_ENDS = {
+    Reason.RESOLVED: End.RESOLVED,
+    Reason.CANCELLED: End.CANCELLED,
+    Reason.SUPERSEDED: End.SUPERSEDED,
+}
 _WORTH_THE_WAY_BACK = frozenset(
     {Reason.NOT_HEALTHY, Reason.NOT_STEADY, Reason.COMMAND_FAILED, Reason.PROGRESS_DEADLINE}
 )
@@ -36,7 +41,7 @@ _WORTH_THE_WAY_BACK = frozenset(
 
 def run_stretch(site: Site, ident: str, job: str) -> None:
     """Take rollback `ident` one stretch further as `job`; returns when it waits, ended, or is another's."""
-    since = time.monotonic()
+    since = boot_time()
     taken = site.ledger.leases.take(ident, holder=job, kind="rollback")
     if isinstance(taken, Busy | Gone):
         log.info("rollback.left_alone", rollback=ident, because=type(taken).__name__.lower())
@@ -46,7 +51,7 @@ def run_stretch(site: Site, ident: str, job: str) -> None:
     ) as lease:
         try:
             stretch = _Stretch(site, taken, lease, since, job)
-        except _UNREADABLE as e:
+        except UNREADABLE as e:
             _hold_unreadable(site, taken, e)
         else:
             stretch.run()
@@ -71,10 +76,11 @@ class _Stretch:
         self._lease = lease
         self._rollback = Rollback.of(taken.record)
         self._terms = replace(Terms.read(self._rollback.spec), who=self._rollback.asked_by, why=self._rollback.why)
-        self._now_ms: Callable[[], int] = lambda: taken.now_ms + round((time.monotonic() - since) * 1000)
+        self._now_ms: Callable[[], int] = lambda: taken.now_ms + round((boot_time() - since) * 1000)
         self._journal = Journal(self._ledger, lease, taken, self._now_ms)
         self._progress = Progress(site.ledger, lease, self._journal, self._rollback, self._now_ms)
         self._driver: Driver | None = None
+        self._preparing: Preparing | None = None
         self._log = log.bind(rollback=self._rollback.id, instance=self._rollback.instance)
 
     def run(self) -> None:
@@ -84,14 +90,14 @@ class _Stretch:
         except LeaseLost:
             self._log.warning("rollback.lease_lost", state=self._progress.state)
         except Stopping:
-            self._progress.park(Reason.SHUTDOWN, "the worker was asked to stop; another carries on", 0)
+            self._park(Reason.SHUTDOWN, "the worker was asked to stop; another carries on", 0)
         except NotYet as e:
-            self._progress.park(e.reason, str(e), e.retry_after_s)
+            self._wait(e)
         except Transient as e:
             self._try_again(e)
         except Permanent as e:
             self._give_up(e)
-        except _UNREADABLE as e:  # a plan or a journal that another version wrote, or that is damaged
+        except UNREADABLE as e:  # a plan or a journal that another version wrote, or that is damaged
             self._log.exception("rollback.unreadable")
             self._progress.hold(Reason.RECORD_UNREADABLE, f"what is recorded of it cannot be carried out: {e!r}")
         finally:
@@ -122,6 +128,7 @@ class _Stretch:
         if self._taken.episodes and not any(e.open for e in self._taken.episodes):
             raise Permanent(Reason.RESOLVED, "every alert behind this rollback resolved before the first change")
         preparing = Preparing(self._reach(), self._journal, self._lease, self._ledger, self._taken)
+        self._preparing = preparing
         oldest_ms = self._taken.now_ms - self._site.numbers.left_kept_s * 1000
         left = frozenset(release for release, at_ms in self._taken.left.items() if at_ms > oldest_ms)
         plan = preparing.commit(self._rollback, self._terms, left)
@@ -254,12 +261,24 @@ class _Stretch:
 
     # -- what went otherwise
 
+    def _park(self, reason: Reason, detail: str, pause_s: float, *, attempts: int | None = None) -> None:
+        seen = self._preparing.arrival if self._preparing and not self._progress.committed else ""
+        self._progress.park(reason, detail, pause_s, attempts=attempts, seen=seen)
+
+    def _wait(self, error: NotYet) -> None:
+        """Wait for what has not come; before the commit not for ever, for that costs no attempts."""
+        waited_s = (self._now_ms() - self._rollback.opened_ms) / 1000
+        if not self._progress.committed and waited_s > self._site.numbers.acting_deadline_s:
+            self._give_up(Permanent(error.reason, f"{str(error).rstrip('.')}. Waited for it {waited_s:.0f} s."))
+            return
+        self._park(error.reason, str(error), error.retry_after_s)
+
     def _try_again(self, error: Transient) -> None:
         attempts = self._rollback.attempts + 1
         if attempts >= self._terms.attempts:
             self._exhausted(error, attempts)
             return
-        self._progress.park(error.reason, str(error), pause_s(self._terms, attempts), attempts=attempts)
+        self._park(error.reason, str(error), pause_s(self._terms, attempts), attempts=attempts)
 
     def _exhausted(self, error: Transient, attempts: int) -> None:
         detail = f"{str(error).rstrip('.')}. Tried {attempts} times."
@@ -272,6 +291,6 @@ class _Stretch:
         if self._progress.committed:
             self._progress.hold(error.reason, str(error))
             return
-        outcome = {Reason.RESOLVED: End.RESOLVED, Reason.CANCELLED: End.CANCELLED}.get(error.reason, End.REFUSED)
-        again: AskAgain = "joins" if outcome is End.REFUSED else ""
+        outcome = _ENDS.get(error.reason, End.REFUSED)
+        again: AskAgain = "joins" if outcome in (End.REFUSED, End.SUPERSEDED) else ""
         self._progress.end(outcome, error.reason, str(error), changed=False, ask_again=again)
