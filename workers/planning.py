@@ -13,6 +13,7 @@ from rules.decisions import Reason
 from rules.errors import RollbackError, Transient
 from rules.instances import Instance, read_instance
 from rules.workloads.by_hand import Wanted
+from rules.workloads.disclosure import plan_shown
 from workers.explaining import explain
 from workers.peeking import peek
 from workers.site import Site
@@ -60,7 +61,7 @@ def _plan(site: Site, instance: Instance, terms: Terms) -> dict[str, Any]:
         "instance": instance.id,
         "running": found.seen.running,
         "running_names": list(found.seen.names),
-        "plan": asdict(found.plan) if found.plan else None,
+        "plan": plan_shown(asdict(found.plan)) if found.plan else None,
         "candidates": [asdict(candidate) for candidate in found.choice.candidates],
         "notes": [one.note for one in found.seen.releases if one.note and one.name == found.seen.running],
     }

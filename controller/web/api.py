@@ -19,6 +19,7 @@ from controller.web.selection import by_id, select
 from controller.web.states import decision_shown, status_shown
 from controller.web.workloads import select_workloads
 from rules.notifications import parse_notification
+from rules.workloads.disclosure import without_templates
 
 if TYPE_CHECKING:
     from controller.ledger import Ledger, Rollback
@@ -89,7 +90,7 @@ class Api:
             for fingerprint in rollback.episodes[:_EPISODES_SHOWN]
             for seen in self._ledger.decisions.list(20, fingerprint=fingerprint)
         ]
-        journal = self._ledger.rollbacks.journal(ident)
+        journal = without_templates(self._ledger.rollbacks.journal(ident))
         return json_response({**rollback.public(), "journal": journal, "decisions": decisions})
 
     def open_rollbacks(self) -> Response:
