@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -11,6 +11,9 @@ from controller.cli.options import api, api_options, json_option
 from controller.cli.records import cause, label, moves, standing
 from controller.cli.terminal import print_json, print_table, say
 from controller.cli.times import ago, now
+
+if TYPE_CHECKING:
+    from controller.cli.api import Api
 
 
 @click.command("history")
@@ -43,13 +46,23 @@ def command(
     elif answer["rollbacks"]:
         print_rollbacks(answer["rollbacks"])
         say("`rollbackctl show ID` tells the whole story of one.", style="bright_black")
-    elif service is not None and service not in server.get("status")["services"]:
-        say(
-            f"Nothing is known of a service {service!r}: no rollback, and the inventory does not have it. "
-            "Is the name misspelt?"
-        )
     else:
-        say("No rollbacks. `rollbackctl history --decisions` says what was decided about each alert.")
+        say(_nothing(server, service))
+
+
+def _nothing(server: Api, service: str | None) -> str:
+    """Say that there is no rollback, and whether that is because of a name that nobody knows."""
+    known = "No rollbacks. `rollbackctl history --decisions` says what was decided about each alert."
+    if service is None:
+        return known
+    status = server.get("status")
+    if service in status["services"]:
+        return known
+    clusters = "; whether a cluster has it is not known here" if status["clusters"] else ""
+    return (
+        f"Nothing is known of a service {service!r}: no rollback, and the inventory does not have it{clusters}. "
+        "Is the name misspelt?"
+    )
 
 
 def _print_decisions(answer: dict[str, Any], *, as_json: bool) -> None:

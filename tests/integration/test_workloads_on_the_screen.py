@@ -1,0 +1,81 @@
+"""A workload has no host: every command names it as people do, and none leaves a gap where a host would be."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from testbed.redis import Redis
+from testbed.web_face import WebFace, web_face
+
+from controller.cli import following, history, show, status
+from controller.cli.api import Api
+from controller.cli.failures import Failed
+from controller.ledger import NewRollback, Sweep
+
+WEB = "kubernetes/eu/pay/deployment/web"
+LABEL = "deployment web in pay (cluster eu)"
+
+
+@pytest.fixture
+def face(tmp_path: Path, redis_server: Redis, monkeypatch: pytest.MonkeyPatch) -> Iterator[WebFace]:
+    with web_face(tmp_path, redis_server.url) as built:
+
+        def get(_: Api, path: str, **query: object) -> object:
+            asked = "&".join(f"{name}={value}" for name, value in query.items() if value is not None)
+            return built.ask(f"/api/v1/{path}?{asked}").json
+
+        monkeypatch.setattr(Api, "get", get)
+        yield built
+
+
+@pytest.fixture
+def ident(face: WebFace) -> str:
+    return face.ledger.rollbacks.open(NewRollback(WEB, "web", "", by="ann")).id
+
+
+def said(capsys: pytest.CaptureFixture[str], command: Any, *args: str) -> str:
+    command.main([*args, "--url", "http://127.0.0.1:1"], standalone_mode=False)
+    return " ".join(capsys.readouterr().out.split())
+
+
+@pytest.mark.parametrize("end", ["", "cancelled"])
+def test_every_command_names_the_workload(
+    face: WebFace, ident: str, capsys: pytest.CaptureFixture[str], end: str
+) -> None:
+    """Unfinished as well as ended."""
+    if end:
+        face.ledger.rollbacks.cancel(ident, by="ann", why="")
+    for command, *args in ((history.command,), (status.command,), (show.command, ident)):
+        assert LABEL in said(capsys, command, *args)
+    listed = json.loads(said(capsys, history.command, "--json"))
+    assert listed["rollbacks"][0]["instance"] == WEB
+
+
+def test_waiting_names_the_workload_too(face: WebFace, ident: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """As its line changes, and at the end."""
+    face.ledger.rollbacks.cancel(ident, by="ann", why="enough")
+    with pytest.raises(Failed, match=ident):
+        following.follow(Api("http://127.0.0.1:1"), [ident], 5)
+    assert capsys.readouterr().out.startswith(f"{LABEL}  cancelled")
+    record = face.ask(f"/api/v1/rollbacks/{ident}").json
+    assert str(following._line({ident: {**record, "state": "acting"}}, 3)) == "web acting  3 s"  # type: ignore[dict-item]
+
+
+def test_a_service_of_a_cluster_is_not_called_misspelt_for_being_in_no_inventory(
+    face: WebFace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Where clusters are looked after, somebody else knows."""
+    assert "does not have it. Is the name misspelt?" in said(capsys, history.command, "--service", "pay")
+    face.ledger.sightings.swept("eu", Sweep(1))
+    assert "whether a cluster has it is not known here" in said(capsys, history.command, "--service", "pay")
+
+
+def test_no_metric_is_about_hosts(face: WebFace, ident: str) -> None:
+    """What would be empty for a workload is no label."""
+    assert ident
+    assert 'host=""' not in face.ask("/metrics", None).text
+    assert face.metric("rollbacks_unfinished", state="planned") == 1
