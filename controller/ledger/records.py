@@ -162,7 +162,16 @@ class Rollback:
             "detail",
             "outcome",
         ]
-        texts += ["arrival", "our_arrival", "seen_arrival", "joined_after", "effect", "plan", "way_back", "journal_head"]
+        texts += [
+            "arrival",
+            "our_arrival",
+            "seen_arrival",
+            "joined_after",
+            "effect",
+            "plan",
+            "way_back",
+            "journal_head",
+        ]
         return cls(
             **{name: raw.get(name, "") for name in texts},
             state=State(raw["state"]),
