@@ -30,17 +30,23 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """One look. `run` tells one life of what is looked at from the next; `reason` says in what way it is bad."""
+    """One look. `run` tells one life of what is looked at from the next; `reason` says in what way it is bad.
+
+    `moved_s` is when it last got further, where it gets there by and by. `fails` is False where nothing of it is
+    known to be wrong: it waits for something else, and is not done.
+    """
 
     verdict: Verdict
     why: str
     run: str = ""
     reason: Reason = Reason.NOT_HEALTHY
+    moved_s: float | None = None
+    fails: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """What is waited for: healthy within so long of `since_s`, then steady for so long."""
+    """What is waited for: healthy within so long of `since_s`, or of the last progress since; then steady."""
 
     since_s: float
     within_s: float
@@ -87,7 +93,7 @@ class Watch:
             self._count(look, now)
             if look.verdict is not Verdict.GOOD:
                 self._give_up_if_over(look, window, now)
-            elif self._is_steady(window, now):
+            elif self._is_steady(look, window, now):
                 return look
             if now >= stop_at:
                 raise NotYet(Reason.NOT_HEALTHY, f"not steady yet: {look.why}", retry_after_s=1)
@@ -103,19 +109,31 @@ class Watch:
             self._good_since = now
         self._run = look.run
 
-    def _is_steady(self, window: Window, now: float) -> bool:
-        left_s = window.since_s + window.steady_s - window.watched_s - now
+    def _is_steady(self, look: Look, window: Window, now: float) -> bool:
+        left_s = _since_s(look, window, now) + window.steady_s - window.watched_s - now
         if left_s > 0:
             wait_s = max(1.0, min(left_s, _LOOK_IN_EVERY_S))
             raise NotYet(Reason.NOT_STEADY, f"healthy, to stay so for {left_s:.0f} s", retry_after_s=wait_s)
         return self._good_since is not None and now - self._good_since >= window.watched_s
 
     def _give_up_if_over(self, look: Look, window: Window, now: float) -> None:
-        over_at = window.since_s + window.within_s + (window.steady_s if self._broke else 0)
+        since_s = _since_s(look, window, now)
+        over_at = since_s + window.within_s + (window.steady_s if self._broke else 0)
         if now < over_at:
             return
+        time = (
+            f"{window.within_s:g} s"
+            if since_s == window.since_s
+            else f"{window.within_s:g} s of its last progress"
+        )
+        if not look.fails:
+            message = f"nothing fails, but it was not done within {time}; it waits: {look.why}; {self._advice}"
+            raise Permanent(Reason.UNKNOWN_STATE, message)
         if self._broke:
             raise Permanent(Reason.NOT_STEADY, f"healthy for a while, then: {look.why}; {self._advice}")
-        raise Permanent(
-            Reason.NOT_HEALTHY, f"not healthy within {window.within_s:g} s: {look.why}; {self._advice}"
-        )
+        raise Permanent(Reason.NOT_HEALTHY, f"not healthy within {time}: {look.why}; {self._advice}")
+
+
+def _since_s(look: Look, window: Window, now: float) -> float:
+    """Return from when on time is counted. Another machine's clock may be ahead: what is to come is now."""
+    return window.since_s if look.moved_s is None else max(window.since_s, min(look.moved_s, now))

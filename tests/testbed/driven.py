@@ -54,7 +54,7 @@ class Driven:
 
     def observed(self) -> Observation:
         """Observe, as soon as the controller has caught up."""
-        return self._patiently(self.driver.observe)
+        return self.patiently(self.driver.observe)
 
     def choice(self, left: frozenset[str] = frozenset()) -> Choice:
         """Choose where to go by what is observed now."""
@@ -82,13 +82,14 @@ class Driven:
     def does(self, step: Step) -> Seen:
         """Do one step."""
         before = self.driver.before(step)
-        return self._patiently(lambda: self.driver.perform(step, before, self.fence, 30))
+        return self.patiently(lambda: self.driver.perform(step, before, self.fence, 30))
 
     def step(self, plan: Plan, kind: StepKind) -> Step:
         """Return the plan's step of a kind."""
         return next(step for step in plan.steps if step.kind is kind)
 
-    def _patiently(self, ask: Callable[[], Any]) -> Any:
+    def patiently(self, ask: Callable[[], Any]) -> Any:
+        """Ask again for as long as nothing is wrong."""
         over = time.monotonic() + _LONGEST_S
         while True:
             try:

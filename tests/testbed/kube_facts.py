@@ -76,6 +76,7 @@ def pod(
     digest: str = DIGEST,
     owner: str = "",
     label: str = "pod-template-hash",
+    metadata: Mapping[str, Any] | None = None,
     **status: Any,
 ) -> Object:
     """Return a pod of a revision, with one container `app`; `status` replaces what is said of it."""
@@ -93,6 +94,7 @@ def pod(
             "uid": f"uid-{name}",
             "labels": {"app": "web", label: made_hash},
             "ownerReferences": owned_by(owner or f"rs-{made_hash}", "ReplicaSet"),
+            **(metadata or {}),
         },
         "status": said,
     }

@@ -154,6 +154,38 @@ def test_not_in_time_or_not_at_all(looks: list[Look], reason: Reason) -> None:
     assert over.value.reason is reason
 
 
+@pytest.mark.parametrize(
+    ("moved_s", "fails", "over_s", "reason"),
+    [
+        (None, True, 8, Reason.NOT_HEALTHY),
+        (5, True, 13, Reason.NOT_HEALTHY),
+        (-5, True, 8, Reason.NOT_HEALTHY),
+        (5, False, 13, Reason.UNKNOWN_STATE),
+    ],
+)
+def test_time_is_counted_from_the_last_progress(
+    moved_s: float | None, fails: bool, over_s: float, reason: Reason
+) -> None:
+    """What gets further has its time again; what only waits is not said to be bad when it is over."""
+    ends: list[float] = []
+
+    def look() -> Look:
+        return Look(Verdict.WAITING, "3 of 8 pods available", moved_s=moved_s, fails=fails)
+
+    def now() -> float:
+        return float(len(ends))
+
+    with pytest.raises(Permanent) as over:
+        Watch(look, now, ends.append).until_steady(SHORT, 60)
+    assert (over.value.reason, now()) == (reason, over_s)
+
+
+def test_a_clock_that_is_ahead_is_not_believed() -> None:
+    """Progress that is still to come is progress of this moment, so it never is too late; nor does it raise."""
+    with pytest.raises(NotYet):
+        watch([Look(Verdict.WAITING, "1 of 2", moved_s=1e12)], SHORT)
+
+
 def test_a_job_does_not_wait_for_long() -> None:
     """What needs more is asked again later, at no cost to the attempts."""
     with pytest.raises(NotYet):

@@ -103,7 +103,7 @@ def test_each_step_says_what_it_does_and_how_it_is_taken_back() -> None:
             "take our entry out of the managedFields of deployment web, for its owner's next apply",
         ),
         ("announce", "say so in an Event on deployment web"),
-        ("rollout", "see deployment web rolled out within 300 s, and healthy for 10 s"),
+        ("rollout", "see deployment web rolled out, each time further within 300 s, and healthy for 10 s"),
     ]
     assert patch_of(made).way_back == "write the pod template of v2+h2 into deployment web again"
     assert all(step.way_back for step in made.steps)

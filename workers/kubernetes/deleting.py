@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from rules.decisions import Reason
 from rules.errors import NotYet, Permanent
-from workers.kubernetes import paths
+from workers.kubernetes import paths, progress
 from workers.kubernetes.failures import Conflict, NotFound
 from workers.kubernetes.pods import is_leaving, is_ready, why_not_ready
 from workers.kubernetes.reading import look
@@ -47,7 +47,7 @@ class PodDeletion:
 
     def until_replaced(self, values: Mapping[str, Any], before: Seen, deadline_s: float) -> Seen:
         """Return once no pod of the bad revision is left to replace."""
-        over_at = float(str(before["since_ms"])) / 1000 + values["within_s"]
+        since_s = float(str(before["since_ms"])) / 1000
         stop_at = self._clock() + min(_BUDGET_S, max(deadline_s - 5, 1))
         deleted: list[str] = []
         while True:
@@ -58,7 +58,7 @@ class PodDeletion:
                 if not left_to_replace(live, values["bad"], values["how"]):
                     return {"deleted": deleted}
                 deleted += [self._delete(pod) for pod in to_delete(live, values["bad"], values["how"])]
-            self._wait(live, over_at, stop_at)
+            self._wait(live, since_s, float(values["within_s"]), stop_at)
 
     def _delete(self, pod: Json) -> str:
         metadata = pod["metadata"]
@@ -68,12 +68,15 @@ class PodDeletion:
             return f"{metadata['name']} (gone already)"
         return str(metadata["name"])
 
-    def _wait(self, live: Live, over_at: float, stop_at: float) -> None:
+    def _wait(self, live: Live, since_s: float, within_s: float, stop_at: float) -> None:
         now = self._clock()
         why = why_not_ready(live.pods) or "its pods are replaced one after the other"
-        if now >= over_at:
-            message = f"{live.name}: not all pods were replaced in time: {why}; see their events and logs"
-            raise Permanent(Reason.NOT_HEALTHY, message)
+        if now >= max(since_s, min(progress.moved_at(live, within_s), now)) + within_s:
+            message = (
+                f"{live.name}: no pod was replaced for {within_s:g} s, and some have to be: {why}; "
+                "see their events and logs"
+            )
+            raise Permanent(Reason.NOT_HEALTHY if progress.fails(live) else Reason.UNKNOWN_STATE, message)
         if now >= stop_at:
             raise NotYet(Reason.NOT_HEALTHY, f"{live.name}: {why}", retry_after_s=1)
         self._pause(_EVERY_S)

@@ -165,7 +165,10 @@ def _delete_pods(params: Params, live: Live, target: dict[str, Any], bad: str, h
 
 def _rollout(params: Params, live: Live, target: dict[str, Any]) -> Step:
     name = f"{live.kind} {live.name}"
-    healthy = f"see {name} rolled out within {params.healthy_within_s:g} s, and healthy for {params.steady_s:g} s"
+    healthy = (
+        f"see {name} rolled out, each time further within {params.healthy_within_s:g} s, "
+        f"and healthy for {params.steady_s:g} s"
+    )
     does = healthy if target["settled"] == "healthy" else f"see the controller of {name} take it up"
     return Step(
         StepKind.ROLLOUT,

@@ -21,13 +21,23 @@ def owner_of(obj: Json) -> Json:
 
 def is_ready(pod: Json) -> bool:
     """Whether a pod is in rotation, and not on its way out."""
-    return not is_leaving(pod) and _condition(pod, "Ready").get("status") == "True"
+    return not is_leaving(pod) and condition_of(pod, "Ready").get("status") == "True"
 
 
 def is_leaving(pod: Json) -> bool:
     """Whether a pod is being deleted, or has ended for good."""
     over = (pod.get("status") or {}).get("phase") in ("Succeeded", "Failed")
     return over or "deletionTimestamp" in pod["metadata"]
+
+
+def fails_by_itself(pod: Json) -> bool:
+    """Whether a pod is not ready because of what it runs.
+
+    One that waits for a place, whose node is away, or that is about to be started, may do so for any release.
+    """
+    if is_leaving(pod) or is_ready(pod) or condition_of(pod, "PodScheduled").get("status") == "False":
+        return False
+    return bool(_containers_why(pod))
 
 
 def restarts_of(pods: Iterable[Json]) -> int:
@@ -66,20 +76,29 @@ def has_restarted(pod: Json, container: str) -> bool:
     return any(status["name"] == container and status.get("restartCount") for status in _statuses(pod))
 
 
+def condition_of(pod: Json, kind: str) -> Json:
+    """Return what a pod says of one thing, empty where it says nothing."""
+    conditions = (pod.get("status") or {}).get("conditions") or ()
+    return next((condition for condition in conditions if condition["type"] == kind), {})
+
+
 def _why(pod: Json) -> str:
-    scheduled = _condition(pod, "PodScheduled")
+    scheduled = condition_of(pod, "PodScheduled")
     if scheduled.get("status") == "False":
         return _say(str(scheduled.get("reason") or "Unschedulable"), scheduled.get("message"))
-    for status in _statuses(pod, "initContainerStatuses"):
-        if why := _container_why(status, "init container"):
-            return why
-    for status in _statuses(pod, "containerStatuses"):
-        if why := _container_why(status, "container"):
-            return why
-    ready = _condition(pod, "Ready")
+    if why := _containers_why(pod):
+        return why
+    ready = condition_of(pod, "Ready")
     return _say(
         str(ready.get("reason") or (pod.get("status") or {}).get("phase") or "Pending"), ready.get("message")
     )
+
+
+def _containers_why(pod: Json) -> str:
+    """Return what is wrong with the first container that is not well; empty where none says so."""
+    preparing = (_container_why(status, "init container") for status in _statuses(pod, "initContainerStatuses"))
+    running = (_container_why(status, "container") for status in _statuses(pod, "containerStatuses"))
+    return next((why for why in (*preparing, *running) if why), "")
 
 
 def _container_why(status: Json, what: str) -> str:
@@ -104,11 +123,6 @@ def _statuses(pod: Json, *kinds: str) -> list[dict[str, Any]]:
     status = pod.get("status") or {}
     kinds = kinds or ("initContainerStatuses", "containerStatuses")
     return [container for kind in kinds for container in status.get(kind) or ()]
-
-
-def _condition(pod: Json, kind: str) -> Json:
-    conditions = (pod.get("status") or {}).get("conditions") or ()
-    return next((condition for condition in conditions if condition["type"] == kind), {})
 
 
 def _say(reason: str, message: str | None) -> str:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from rules.decisions import Reason
 from rules.instances import WorkloadKind
 from workers.kubernetes.marks import labels_of
-from workers.kubernetes.pods import is_leaving, is_ready, why_not_ready
+from workers.kubernetes.pods import fails_by_itself, is_leaving, is_ready, why_not_ready
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -112,9 +112,10 @@ def _deployment(live: Live, old_deadline: str) -> Verdict:
     status, wanted = _status(live), live.replicas or 0
     missed = missed_deadline(live.workload)
     if missed and missed != old_deadline:
-        return Failed(
-            Reason.PROGRESS_DEADLINE, _because("its rollout missed its progress deadline", _new_pods(live))
-        )
+        why = _because("its rollout missed its progress deadline", _new_pods(live))
+        # Pods that only wait for a place say nothing against what they are to run.
+        fails = any(fails_by_itself(pod) for pod in _new_pods(live))
+        return Failed(Reason.PROGRESS_DEADLINE if fails else Reason.UNKNOWN_STATE, why)
     updated, total = int(status.get("updatedReplicas", 0)), int(status.get("replicas", 0))
     available = int(status.get("availableReplicas", 0))
     if updated < wanted:

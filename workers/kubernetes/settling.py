@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from rules.decisions import Reason
 from rules.errors import Permanent
-from workers.kubernetes import images, rollout
+from workers.kubernetes import images, progress, rollout
 from workers.kubernetes.pods import is_leaving, restarts_of
 from workers.kubernetes.reading import look
 from workers.watching import Look, Verdict, Watch, Window
@@ -54,13 +54,15 @@ class RolloutWatch:
         require_ours(values, live)
         if values["settled"] != "healthy":
             taken_up = live.is_caught_up and live.current is not None
-            return Look(Verdict.GOOD if taken_up else Verdict.WAITING, "its controller takes it up")
+            return Look(Verdict.GOOD if taken_up else Verdict.WAITING, "its controller takes it up", fails=False)
         run = str(restarts_of(live.current.pods)) if live.current else ""
+        moved_s = progress.moved_at(live, float(values["within_s"]))
         match rollout.judge(live, old_deadline=old_deadline):
             case rollout.Done():
-                return Look(Verdict.GOOD, f"{live.name} is rolled out and healthy", run)
+                return Look(Verdict.GOOD, f"{live.name} is rolled out and healthy", run, moved_s=moved_s)
             case rollout.Waiting(why):
-                return Look(Verdict.WAITING, f"{live.name}: {why}", run)
+                fails = progress.fails(live)
+                return Look(Verdict.WAITING, f"{live.name}: {why}", run, moved_s=moved_s, fails=fails)
             case rollout.Failed(reason, why):
                 return Look(Verdict.BAD, f"{live.name}: {why}", run, reason)
 
