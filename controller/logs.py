@@ -66,7 +66,9 @@ def _stamper(*, json: bool) -> Processor:
 def _rendering(*, json: bool) -> list[Processor]:
     if json:
         return [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
-    return [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), pad_event_to=28)]
+    # The usual traceback of a console shows the values of local variables, pod templates and tokens among them.
+    plain = structlog.dev.plain_traceback
+    return [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), pad_event_to=28, exception_formatter=plain)]
 
 
 _TALKATIVE = ("paramiko", "rq.worker")
