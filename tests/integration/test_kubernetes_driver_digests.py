@@ -35,7 +35,7 @@ def roll(cluster: Cluster, namespace: str, tag: str) -> str:
 
 
 def runs(cluster: Cluster, namespace: str) -> Mapping[str, str]:
-    return digests_of(cluster.pods(namespace))
+    return digests_of(cluster.pods(namespace), {"app": cluster.images})
 
 
 def moved(cluster: Cluster, namespace: str, tag: str) -> tuple[str, Mapping[str, str]]:

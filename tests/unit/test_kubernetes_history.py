@@ -161,19 +161,19 @@ def test_a_daemonset_goes_by_the_newest_equal_revision() -> None:
 
 
 def revision(tag: str, *pods: dict[str, object]) -> Revision:
-    return Revision(1, "h1", "h1", template(app=f"reg:5000/shop/app:{tag}"), {"metadata": {}}, tuple(pods))
+    return Revision(1, "h1", "h1", template(app=f"shop/app:{tag}"), {"metadata": {}}, tuple(pods))
 
 
 @pytest.mark.parametrize(
     ("tag", "serves", "recorded", "pin", "image"),
     [
-        ("v1", True, {"app": DIGEST}, Pin.AUTO, "reg:5000/shop/app:v1"),
-        ("v1", False, {"app": DIGEST}, Pin.AUTO, f"reg:5000/shop/app@{DIGEST}"),
-        ("v1", False, {}, Pin.AUTO, "reg:5000/shop/app:v1"),
-        ("v1", False, {"app": DIGEST}, Pin.NEVER, "reg:5000/shop/app:v1"),
-        ("latest", False, {}, Pin.NEVER, "reg:5000/shop/app:latest"),
-        ("latest", True, {}, Pin.AUTO, "reg:5000/shop/app:latest"),
-        ("latest", False, {"app": DIGEST}, Pin.AUTO, f"reg:5000/shop/app@{DIGEST}"),
+        ("v1", True, {"app": DIGEST}, Pin.AUTO, "shop/app:v1"),
+        ("v1", False, {"app": DIGEST}, Pin.AUTO, f"shop/app@{DIGEST}"),
+        ("v1", False, {}, Pin.AUTO, "shop/app:v1"),
+        ("v1", False, {"app": DIGEST}, Pin.NEVER, "shop/app:v1"),
+        ("latest", False, {}, Pin.NEVER, "shop/app:latest"),
+        ("latest", True, {}, Pin.AUTO, "shop/app:latest"),
+        ("latest", False, {"app": DIGEST}, Pin.AUTO, f"shop/app@{DIGEST}"),
         ("latest", False, {}, Pin.AUTO, None),
     ],
 )
@@ -196,12 +196,12 @@ def test_which_image_is_written(
 
 def test_images_alone_are_brought_into_the_present_template() -> None:
     """A container that only the present template has is not guessed; nothing to change is said so."""
-    present = template(labels={"config": "new"}, app="reg:5000/shop/app:v2")
+    present = template(labels={"config": "new"}, app="shop/app:v2")
     found = restoration(revision("v1"), present, Restore.IMAGES, Pin.NEVER, {})
     assert isinstance(found, Restoration)
     assert found.template["metadata"]["labels"]["config"] == "new"
-    assert found.template["spec"]["containers"][0]["image"] == "reg:5000/shop/app:v1"
+    assert found.template["spec"]["containers"][0]["image"] == "shop/app:v1"
     more = template(app="x", sidecar="y")
     assert restoration(revision("v1"), more, Restore.IMAGES, Pin.NEVER, {})[0] is Reason.RELEASE_INCOMPLETE  # type: ignore[index]
-    alike = template(labels={"config": "new"}, app="reg:5000/shop/app:v1")
+    alike = template(labels={"config": "new"}, app="shop/app:v1")
     assert restoration(revision("v1"), alike, Restore.IMAGES, Pin.NEVER, {})[0] is Reason.SAME_IMAGES  # type: ignore[index]

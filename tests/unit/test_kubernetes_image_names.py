@@ -10,6 +10,7 @@ from testbed.kube_facts import DIGEST, OTHER_DIGEST, pod, template
 from workers.kubernetes.images import (
     digest_of,
     digests_of,
+    moved_in,
     mutable_in,
     names_in,
     pinned,
@@ -35,7 +36,27 @@ from workers.kubernetes.images import (
 )
 def test_only_what_can_be_pulled_is_a_digest(image_id: str, digest: str | None) -> None:
     """A bare `sha256:…` is the digest of a configuration."""
-    assert digest_of(image_id) == digest
+    repository = image_id.removeprefix("docker-pullable://").partition("@")[0].removesuffix(":v1")
+    assert digest_of(image_id, f"{repository}:v1") == digest
+
+
+@pytest.mark.parametrize(
+    ("image_id", "spec", "known"),
+    [
+        ("docker.io/library/nginx", "nginx:1", True),
+        ("docker-pullable://nginx", "docker.io/library/nginx", True),
+        ("docker-pullable://shop/app", "shop/app:v1", True),
+        ("docker.io/shop/app", "index.docker.io/shop/app:v1", True),
+        ("registry:5000/shop/app", "registry:5000/shop/app:v1", True),
+        ("registry:5000/shop/app", "registry:5001/shop/app:v1", False),
+        ("registry:5000/staging/app", "registry:5000/prod/app:v1", False),
+        ("mirror.example/docker.io/library/nginx", "nginx:1", False),
+        ("shop/app", "ghcr.io/shop/app:v1", False),
+    ],
+)
+def test_a_digest_counts_in_its_own_repository(image_id: str, spec: str, known: bool) -> None:
+    """The same bits pushed twice may have two digests, and a node says any of an image's names."""
+    assert digest_of(f"{image_id}@{DIGEST}", spec) == (DIGEST if known else None)
 
 
 @pytest.mark.parametrize(
@@ -106,14 +127,40 @@ def test_pinning_keeps_the_specs_own_repository(repository: str, tag: str) -> No
     assert pinned(once, OTHER_DIGEST) == f"{repository}@{OTHER_DIGEST}"
 
 
+APP = {"app": "shop/app:v1"}
+
+
 def test_all_pods_of_a_revision_must_agree() -> None:
     """One that runs other bits, or bits without a digest, leaves nothing to pin; one that has none yet may."""
-    assert digests_of([pod("a", "h1"), pod("b", "h1")]) == {"app": DIGEST}
-    assert digests_of([pod("a", "h1"), pod("b", "h1", digest=OTHER_DIGEST)]) == {}
+    assert digests_of([pod("a", "h1"), pod("b", "h1")], APP) == {"app": DIGEST}
+    assert digests_of([pod("a", "h1"), pod("b", "h1", digest=OTHER_DIGEST)], APP) == {}
     bare = [{"name": "app", "imageID": DIGEST}]
-    assert digests_of([pod("a", "h1"), pod("b", "h1", containerStatuses=bare)]) == {}
+    assert digests_of([pod("a", "h1"), pod("b", "h1", containerStatuses=bare)], APP) == {}
     starting = [{"name": "app", "imageID": ""}]
-    assert digests_of([pod("a", "h1"), pod("b", "h1", containerStatuses=starting)]) == {"app": DIGEST}
+    assert digests_of([pod("a", "h1"), pod("b", "h1", containerStatuses=starting)], APP) == {"app": DIGEST}
+
+
+@pytest.mark.parametrize(
+    ("spec", "runs", "moved"),
+    [
+        ("shop/app:v1", "shop/app", True),
+        ("shop/app:v1", "staging/app", False),
+        (f"shop/app@{OTHER_DIGEST}", "shop/app", False),
+        (f"shop/app:v1@{OTHER_DIGEST}", "shop/app", False),
+    ],
+)
+def test_only_what_is_named_by_tag_can_have_moved(spec: str, runs: str, moved: bool) -> None:
+    """And only a digest of its own repository tells; otherwise a healthy release would be held for nothing."""
+    container = {"name": "app", "imageID": f"{runs}@{DIGEST}"}
+    one = pod("a", "h1", containerStatuses=[container])
+    assert bool(moved_in(one, {"app": spec}, {"app": OTHER_DIGEST})) is moved
+    assert moved_in(one, {"app": spec}, {"app": DIGEST}) == moved_in(one, {"app": spec}, {}) == {}
+
+
+def test_what_the_template_does_not_name_is_left_out() -> None:
+    """A sidecar that was put into the pods is nobody's release."""
+    injected = [{"name": "proxy", "imageID": f"mesh/proxy@{DIGEST}"}]
+    assert digests_of([pod("a", "h1", containerStatuses=injected)], APP) == {}
 
 
 @pytest.mark.parametrize(

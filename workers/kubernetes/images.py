@@ -56,14 +56,19 @@ def read_image(text: str) -> Image:
     return Image(f"{head}{slash}{last}", tag, digest)
 
 
-def digest_of(image_id: str) -> str | None:
-    """Return the digest by which an image can be pulled, from a container's `imageID` in any runtime's words.
+def digest_of(image_id: str, spec_image: str) -> str | None:
+    """Return the digest by which a spec's image can be pulled, from `imageID` in any container runtime's words.
 
-    A bare `sha256:…`, with or without `docker://`, is the digest of the image's configuration: it identifies
-    the bits on that node and cannot be pulled, so it counts as none.
+    Only one of the spec's own repository: a node that knows the same bits by several names says any of them, and
+    their digests need not be the same. A bare `sha256:…`, with or without `docker://`, is the digest of the
+    image's configuration: it identifies the bits on that node and cannot be pulled, so it counts as none.
     """
-    _, at, digest = image_id.rpartition("@")
-    return digest if at and _DIGEST.fullmatch(digest) else None
+    name, at, digest = image_id.rpartition("@")
+    if not at or not _DIGEST.fullmatch(digest):
+        return None
+    _, _, repository = name.rpartition("://")
+    alike = read_image(repository).full_repository == read_image(spec_image).full_repository
+    return digest if alike else None
 
 
 def pinned(spec_image: str, digest: str) -> str:
@@ -71,16 +76,30 @@ def pinned(spec_image: str, digest: str) -> str:
     return f"{read_image(spec_image).repository}@{digest}"
 
 
-def digests_of(pods: Iterable[Json]) -> dict[str, str]:
-    """Return each container's digest, where every one of these pods that knows it says the same."""
+def digests_of(pods: Iterable[Json], named: Mapping[str, str]) -> dict[str, str]:
+    """Return each container's digest, where every one of these pods that knows it says the same.
+
+    `named` is what the template calls the containers' images; others are left out.
+    """
     seen: dict[str, set[str]] = {}
     for pod in pods:
         status = pod.get("status") or {}
         for kind in ("initContainerStatuses", "containerStatuses"):
             for container in status.get(kind) or ():
-                if image_id := container.get("imageID"):
-                    seen.setdefault(container["name"], set()).add(digest_of(image_id) or "")
+                if (image_id := container.get("imageID")) and (image := named.get(container["name"])):
+                    seen.setdefault(container["name"], set()).add(digest_of(image_id, image) or "")
     return {name: digests.pop() for name, digests in seen.items() if len(digests) == 1 and "" not in digests}
+
+
+def moved_in(pod: Json, named: Mapping[str, str], wanted: Mapping[str, str]) -> dict[str, str]:
+    """Return the digests of containers whose image's tag leads to others than were wanted.
+
+    A name that says its digest cannot be moved: where something else is reported of it, that is one image of an
+    index, or the same bits under another digest.
+    """
+    by_tag = {name: image for name, image in named.items() if not read_image(image).digest}
+    runs = digests_of([pod], by_tag)
+    return {name: digest for name, digest in runs.items() if wanted.get(name, digest) != digest}
 
 
 def version_of(template: Json, image: str) -> str:

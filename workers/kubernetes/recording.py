@@ -48,8 +48,7 @@ def seen_running(found: Live) -> Seen | None:
     if found.current is None:
         return None
     ready = [pod for pod in found.current.pods if is_ready(pod)]
-    of_template = images(found.template)
-    digests = {name: digest for name, digest in digests_of(ready).items() if name in of_template}
+    digests = digests_of(ready, images(found.template))
     if not digests:
         return None
     return Seen(found.current.hash, digests, version_of(found.template, first_image(found.template)))

@@ -55,7 +55,7 @@ def known_digests(revision: Revision, recorded: Digests) -> dict[str, str]:
     """Return what a revision's containers are known to run: by its spec, its pods, else as recorded."""
     named = templates.images(revision.template)
     in_spec = {name: digest for name, image in named.items() if (digest := images.read_image(image).digest)}
-    seen = {**recorded, **images.digests_of(pod for pod in revision.pods if images.digests_of([pod]))}
+    seen = {**recorded, **images.digests_of((p for p in revision.pods if images.digests_of([p], named)), named)}
     return {name: digest for name, digest in {**seen, **in_spec}.items() if name in named}
 
 

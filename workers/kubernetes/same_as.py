@@ -105,9 +105,8 @@ def _why_not_whole(stable: Live) -> str:
 
 def _digests(workload: Live) -> dict[str, str]:
     """Return the digests that all pods of the present revision agree on."""
-    return (
-        images.digests_of(pod for pod in workload.current.pods if not is_leaving(pod)) if workload.current else {}
-    )
+    pods = [pod for pod in workload.current.pods if not is_leaving(pod)] if workload.current else []
+    return images.digests_of(pods, templates.images(workload.template))
 
 
 def _has_them(live: Live, digests: Mapping[str, str], theirs: Mapping[str, str]) -> bool:

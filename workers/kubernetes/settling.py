@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from rules.decisions import Reason
 from rules.errors import Permanent
-from workers.kubernetes import images, progress, rollout
+from workers.kubernetes import images, progress, rollout, templates
 from workers.kubernetes.pods import is_leaving, restarts_of
 from workers.kubernetes.reading import look
 from workers.watching import Look, Verdict, Watch, Window
@@ -70,9 +70,9 @@ class RolloutWatch:
         """Return which images the pods run; raises where they are known to be others than were wanted."""
         live = self._live
         pods = [pod for pod in live.current.pods if not is_leaving(pod)] if live and live.current else []
+        named = templates.images(live.template) if live else {}
         for pod in pods:
-            runs = images.digests_of([pod])
-            other = {name: digest for name, digest in runs.items() if wanted.get(name, digest) != digest}
+            other = images.moved_in(pod, named, wanted)
             if other:
                 name, digest = next(iter(other.items()))
                 message = (
@@ -80,7 +80,7 @@ class RolloutWatch:
                     f"{wanted[name]}: the image's tag was moved. Deploy the release by its digest"
                 )
                 raise Permanent(Reason.IMAGE_MISMATCH, message)
-        return images.digests_of(pods)
+        return images.digests_of(pods, named)
 
 
 def require_ours(values: Mapping[str, Any], live: Live) -> None:
