@@ -20,10 +20,16 @@ def print_plan(answer: dict[str, Any]) -> bool:
         refusal = answer.get("refusal") or {"reason": "unknown-state", "detail": "no worker said why"}
         say(f"{label}: would be refused ({refusal['reason']})", bold=True, style="red")
         say(f"  {refusal['detail']}")
-    for note in answer.get("notes") or ():
+    for note in (*notes_of(plan), *(answer.get("notes") or ())):
         say(f"  note: {note}", style="yellow")
     _print_candidates(answer.get("candidates") or [])
     return bool(answer.get("plan"))
+
+
+def notes_of(plan: dict[str, Any] | None) -> list[str]:
+    """Return what a person should know of a plan, as that the next deployment undoes it."""
+    steps = (plan or {}).get("steps") or ()
+    return list(dict.fromkeys(note for step in steps for note in (step.get("values") or {}).get("notes") or ()))
 
 
 def _print_candidates(candidates: list[dict[str, Any]]) -> None:

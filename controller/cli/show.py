@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from controller.cli.options import api, api_options, json_option
+from controller.cli.plans import notes_of
 from controller.cli.records import because, cause, next_step, path_of, standing, subject
 from controller.cli.stories import evidence_lines, journal_lines
 from controller.cli.terminal import clean, coloured, faint, print_json, say
@@ -38,6 +39,8 @@ def print_story(record: dict[str, Any]) -> None:
     if record["attempts"]:
         _line("attempts", record["attempts"])
     _line("reason", because(record) or "-")
+    for note in notes_of(record.get("plan")):
+        _line("note", note)
     _line("next", next_step(record))
     _section("Journal", journal_lines(record))
     _section("Evidence, kept before the first change", evidence_lines(record))

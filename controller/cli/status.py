@@ -45,7 +45,8 @@ def _print_summary(status: dict[str, Any]) -> None:
     names = status["rules"]["names"]
     hosts = sum(len(hosts) for hosts in status["services"].values())
     _line("rules", f"{len(names)} in force: {', '.join(names)}" if names else "none in force")
-    _line("hosts", f"{hosts} of {', '.join(status['services'])}" if status["services"] else "none")
+    if status["services"] or not status["clusters"]:
+        _line("hosts", f"{hosts} of {', '.join(status['services'])}" if status["services"] else "none")
     for cluster in status["clusters"]:
         _line("cluster", f"{clean(cluster['name'])}: {_seen(cluster)}")
     _line("waiting", f"{status['due']} due, {status['queued']} queued" + _lag(status["due_lag_s"]))

@@ -14,6 +14,7 @@ from testbed.web_face import WebFace, web_face
 from controller.cli import following, history, show, status
 from controller.cli.api import Api
 from controller.cli.failures import Failed
+from controller.cli.plans import print_plan
 from controller.ledger import NewRollback, Sweep
 
 WEB = "kubernetes/eu/pay/deployment/web"
@@ -63,6 +64,32 @@ def test_waiting_names_the_workload_too(face: WebFace, ident: str, capsys: pytes
     assert capsys.readouterr().out.startswith(f"{LABEL}  cancelled")
     record = face.ask(f"/api/v1/rollbacks/{ident}").json
     assert str(following._line({ident: {**record, "state": "acting"}}, 3)) == "web acting  3 s"  # type: ignore[dict-item]
+
+
+def test_what_to_know_of_a_plan_is_shown(face: WebFace, ident: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Before, in a dry run, and afterwards in the story."""
+    values = {"notes": ["the next apply brings it back"]}
+    step = {"kind": "patch", "does": "write it", "way_back": "write the other", "values": values}
+    plan = {"from_release": "v2", "to_release": "v1", "steps": [step, {**step, "values": {}}]}
+    print_plan({"instance": WEB, "plan": plan})
+    assert "note: the next apply brings it back" in capsys.readouterr().out
+    face.ledger._client.hset(f"rc:rollback:{ident}", "plan", json.dumps(plan))
+    assert "note the next apply brings it back" in said(capsys, show.command, ident)
+
+
+def test_status_says_hosts_only_where_there_may_be_some(
+    face: WebFace, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who looks after workloads alone has none."""
+    assert "hosts 2 of shop" in said(capsys, status.command)
+    face.ledger.sightings.swept("eu", Sweep(1))
+    known = Api.get
+
+    def without_services(api: Api, path: str, **query: object) -> Any:
+        return {**known(api, path, **query), "services": {}}
+
+    monkeypatch.setattr(Api, "get", without_services)
+    assert "hosts" not in said(capsys, status.command)
 
 
 def test_a_service_of_a_cluster_is_not_called_misspelt_for_being_in_no_inventory(
