@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+from typing import Any
 
 import pytest
 from testbed.cluster import Cluster
@@ -174,6 +175,64 @@ def test_a_change_whose_answer_was_lost_is_not_made_twice(cluster: Cluster, name
     generation = cluster.get("Deployment", namespace, "web")["metadata"]["generation"]
     driven.does(step)
     assert cluster.get("Deployment", namespace, "web")["metadata"]["generation"] == generation
+
+
+def touched(driven: Driven) -> Driven:
+    """Let the template arrive changed, as a mutating admission webhook of somebody else's leaves it."""
+    patch = driven.api.patch
+
+    def on_the_way(path: str, body: list[dict[str, Any]], *, field_manager: str, dry_run: bool = False) -> Any:
+        body = json.loads(json.dumps(body))
+        for operation in body:
+            if operation["path"] == "/spec/template":
+                operation["value"]["metadata"]["annotations"] = {"policy/checked": "yes"}
+        return patch(path, body, field_manager=field_manager, dry_run=dry_run)
+
+    driven.api.patch = on_the_way  # type: ignore[method-assign]
+    return driven
+
+
+def test_admission_touches_the_template(cluster: Cluster, namespace: str) -> None:
+    """What is watched, taken over and named afterwards is what is stored, and not what was sent."""
+    bad_web(cluster, namespace)
+    first = touched(web(cluster, namespace))
+    plan = Plan.from_json(first.planned().to_json())
+    step = patch_step(plan)
+    before = dict(first.driver.before(step))
+    first.driver.preflight(plan)
+    first.does(step)
+    second = touched(web(cluster, namespace, fence=1001))
+    assert second.driver.inspect(step, before, 1001) is StepState.DONE
+    second.carry_out(plan)
+    assert second.observed().running == plan.to_release
+    way_back = second.driver.plan_way_back(plan, second.observed())
+    second.carry_out(way_back)
+    template = cluster.get("Deployment", namespace, "web")["spec"]["template"]
+    assert template["spec"]["containers"][0]["image"].endswith(":bad")
+    assert template["metadata"]["annotations"] == {"policy/checked": "yes"}
+
+
+def test_the_patch_is_tried_once_before_it_is_made(cluster: Cluster, namespace: str) -> None:
+    """Planning asks already what would be stored."""
+    bad_web(cluster, namespace)
+    driven = web(cluster, namespace)
+    driven.driver.preflight(driven.planned())
+    assert len([call for call in driven.api.calls if call.startswith("PATCH")]) == 1
+
+
+def test_admission_that_puts_the_bad_release_back(cluster: Cluster, namespace: str) -> None:
+    """Nothing would change, so nothing is begun."""
+    bad_web(cluster, namespace)
+    driven = web(cluster, namespace)
+    bad, patch = cluster.image("bad"), driven.api.patch
+
+    def on_the_way(path: str, body: list[dict[str, Any]], **how: Any) -> Any:
+        return patch(path, json.loads(json.dumps(body).replace(cluster.image("v1"), bad)), **how)
+
+    driven.api.patch = on_the_way  # type: ignore[method-assign]
+    with pytest.raises(Permanent, match="admission webhook") as refused:
+        driven.planned()
+    assert refused.value.reason is Reason.TARGET_REFUSED
 
 
 def test_somebody_deploys_while_the_rollout_is_watched(cluster: Cluster, namespace: str) -> None:

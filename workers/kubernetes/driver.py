@@ -64,6 +64,8 @@ class KubernetesDriver:
         self._offered: Mapping[str, Found] = {}
         self._live: Live | None = None
         self._digests: Recorded | None = None
+        self._tried = ""
+        """The digest of the plan whose patch the API server has taken already, in a dry run."""
 
     def observe(self) -> Observation:
         """Look at the workload, its history and its pods."""
@@ -83,7 +85,10 @@ class KubernetesDriver:
         )
 
     def plan(self, observation: Observation, to_release: str) -> Plan:
-        """Say what going back takes; raises `Permanent` where the workload is not ours to change."""
+        """Say what going back takes; raises `Permanent` where the workload is not ours to change.
+
+        Asks the API server, in a dry run, what it would store: an admission webhook may touch the template.
+        """
         live = self._seen(observation)
         owner = ownership_of(live.workload)
         if owner.reconciler and self._params.gitops is Gitops.REFUSE:
@@ -95,15 +100,22 @@ class KubernetesDriver:
         if live.is_paused and self._params.when_paused is not WhenPaused.RESUME:
             message = f"the rollout of {live.name} is paused: resume it, or let the rule say `when-paused: resume`"
             raise Permanent(Reason.PAUSED, message)
-        return make_plan(self._instance, self._params, live, self._goal(live, to_release), owner.notes)
+        goal = self._goal(live, to_release)
+        return self._foreseen(
+            live, lambda sha: make_plan(self._instance, self._params, live, goal, owner.notes, stored=sha)
+        )
 
     def plan_way_back(self, plan: Plan, observation: Observation) -> Plan:
         """Say what undoing takes, from where it stands."""
-        return make_way_back(self._instance, self._params, self._seen(observation), plan)
+        live = self._seen(observation)
+        return self._foreseen(
+            live, lambda sha: make_way_back(self._instance, self._params, live, plan, stored=sha)
+        )
 
     def preflight(self, plan: Plan) -> None:
         """Let the API server judge the very patch: rights, admission, a template that is still valid."""
-        preflight.check(self._cluster, self._instance, plan, (self._live or self._look()).workload)
+        workload = (self._live or self._look()).workload
+        preflight.check(self._cluster, self._instance, plan, workload, tried=plan.digest == self._tried)
 
     def evidence(self) -> Seen:
         """Keep the pods' events and the newest of their logs; what cannot be had is recorded as such."""
@@ -142,6 +154,15 @@ class KubernetesDriver:
             message = f"the controller of {live.name} has not seen its newest template yet"
             raise NotYet(Reason.BACKOFF, message, retry_after_s=_CATCH_UP_S)
         return live
+
+    def _foreseen(self, live: Live, make: Callable[[str], Plan]) -> Plan:
+        """Return the plan by what the API server would store of it, which is not always what is sent."""
+        plan = make("")
+        stored = preflight.stored_sum(self._cluster, self._instance, plan, live.workload)
+        if stored:
+            plan = make(stored)
+            self._tried = plan.digest
+        return plan
 
     def _seen(self, observation: Observation) -> Live:
         """Return the look that an observation came from, or a new one where it is another by now."""

@@ -52,13 +52,29 @@ class Goal:
 
 
 def make_plan(
-    instance: WorkloadInstance, params: Params, live: Live, goal: Goal, notes: tuple[str, ...] = ()
+    instance: WorkloadInstance,
+    params: Params,
+    live: Live,
+    goal: Goal,
+    notes: tuple[str, ...] = (),
+    *,
+    stored: str = "",
 ) -> Plan:
-    """Say what reaching a goal takes, from where the workload stands now."""
+    """Say what reaching a goal takes, from where the workload stands now.
+
+    `stored` is the sum of the template that the API server makes of the goal's, where that is known to be
+    another: whoever watches or takes over compares with what is there, and not with what was sent.
+    """
+    if goal.template is not None and stored == live.sha:
+        message = (
+            f"an admission webhook makes of {goal.release} the template that {live.name} has already: "
+            "look at what it changes, or go back by hand"
+        )
+        raise Permanent(Reason.TARGET_REFUSED, message)
     resumes = live.is_paused and params.when_paused is WhenPaused.RESUME
     change = {
         "template": goal.template,
-        "sha": templates.sha_of(goal.template) if goal.template is not None else live.sha,
+        "sha": stored or (templates.sha_of(goal.template) if goal.template is not None else live.sha),
         "replicas": goal.replicas,
         "paused": False if resumes else None,
     }
@@ -66,7 +82,7 @@ def make_plan(
     return _plan(instance, params, live, {**change, **target, "settled": "healthy"})
 
 
-def make_way_back(instance: WorkloadInstance, params: Params, live: Live, plan: Plan) -> Plan:
+def make_way_back(instance: WorkloadInstance, params: Params, live: Live, plan: Plan, *, stored: str = "") -> Plan:
     """Say what undoing a plan takes.
 
     Only while the workload still is what the plan made it, or what it was: anything else is somebody's work.
@@ -80,12 +96,12 @@ def make_way_back(instance: WorkloadInstance, params: Params, live: Live, plan: 
     spec = was["spec"]
     change = {
         "template": spec["template"] if patched["template"] is not None else None,
-        "sha": was["sha"],
+        "sha": stored or was["sha"],
         "replicas": spec["replicas"] if patched["replicas"] is not None else None,
         "paused": spec["paused"] if patched["paused"] is not None else None,
     }
     release = plan.from_release or f"revision {plan.arrival.split('/')[1]}"
-    target = {**change, "release": release, "digests": {}, "notes": [], "settled": "taken-up"}
+    target: dict[str, Any] = {**change, "release": release, "digests": {}, "notes": [], "settled": "taken-up"}
     if live.sha == was["sha"] and live.replicas == spec["replicas"]:
         return Plan(instance.id, live.running, release, live.arrival, (_rollout(params, live, target),))
     return _plan(instance, params, live, target)

@@ -12,6 +12,7 @@ from workers.kubernetes.failures import Forbidden, Refused
 from workers.kubernetes.marks import MANAGER
 from workers.kubernetes.patches import change_patch
 from workers.kubernetes.rights import right_for
+from workers.kubernetes.templates import sha_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,24 +25,43 @@ if TYPE_CHECKING:
 _REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 
 
-def check(cluster: Cluster, instance: WorkloadInstance, plan: Plan, workload: Json) -> None:
-    """Raise `Permanent` with the first thing that stands in the way."""
+def stored_sum(cluster: Cluster, instance: WorkloadInstance, plan: Plan, workload: Json) -> str:
+    """Return the sum of the template that the API server would store: an admission webhook may touch ours.
+
+    Empty where no template is written, or where that cannot be asked: `check` says what stands in the way.
+    """
+    values: Mapping[str, Any] = next((step.values for step in plan.steps if step.kind is StepKind.PATCH), {})
+    if values.get("template") is None:
+        return ""
+    try:
+        answer = _try_patch(cluster, paths.workload(instance), values, workload)
+    except (Forbidden, Refused):
+        return ""
+    return sha_of(answer["spec"]["template"]) if answer else ""
+
+
+def check(
+    cluster: Cluster, instance: WorkloadInstance, plan: Plan, workload: Json, *, tried: bool = False
+) -> None:
+    """Raise `Permanent` with the first thing that stands in the way. `tried` patches are not tried again."""
     kinds = {step.kind: step for step in plan.steps}
-    if StepKind.PATCH in kinds:
+    if StepKind.PATCH in kinds and not tried:
         _try_patch(cluster, paths.workload(instance), kinds[StepKind.PATCH].values, workload)
     if StepKind.DELETE_PODS in kinds:
         _ask_delete(cluster, instance.namespace)
 
 
-def _try_patch(cluster: Cluster, path: str, values: Mapping[str, Any], workload: Json) -> None:
+def _try_patch(cluster: Cluster, path: str, values: Mapping[str, Any], workload: Json) -> Json | None:
+    """Return the workload as it would be; None where a webhook does not know how to say."""
     patch = change_patch(workload, writing.change_of(values, workload, 0, ""))
     # Whether it still is the version that was read, the patch itself asks: status moves it on all the time.
     free = [op for op in patch if op["path"] != "/metadata/resourceVersion"]
     try:
-        cluster.patch(path, free, field_manager=MANAGER, dry_run=True)
+        return cluster.patch(path, free, field_manager=MANAGER, dry_run=True)
     except Refused as error:
         if "dry run" not in str(error) and "dryRun" not in str(error):  # a webhook may not know how
             raise
+    return None
 
 
 def _ask_delete(cluster: Cluster, namespace: str) -> None:
