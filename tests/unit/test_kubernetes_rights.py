@@ -23,13 +23,16 @@ def test_the_page_holds_a_role_that_grants_exactly_this() -> None:
     (pasted,) = re.findall(r"```yaml\n(apiVersion.*?)```", PAGE.read_text(), re.DOTALL)
     assert rules_of_role() in pasted
     objects = list(YAML(typ="safe").load_all(pasted))
-    assert [one["kind"] for one in objects] == ["ServiceAccount", "ClusterRole", "ClusterRoleBinding"]
-    role = objects[1]
+    namespace, account, role, binding = objects
+    kinds = ["Namespace", "ServiceAccount", "ClusterRole", "ClusterRoleBinding"]
+    assert [one["kind"] for one in objects] == kinds
+    assert account["metadata"]["namespace"] == namespace["metadata"]["name"]
     assert role["rules"] == [
         {"apiGroups": [right.group], "resources": [*right.resources], "verbs": [*right.verbs]} for right in RIGHTS
     ]
-    assert objects[2]["roleRef"]["name"] == role["metadata"]["name"]
-    assert objects[2]["subjects"][0]["name"] == objects[0]["metadata"]["name"]
+    assert binding["roleRef"]["name"] == role["metadata"]["name"]
+    (subject,) = binding["subjects"]
+    assert {"kind": "ServiceAccount", **account["metadata"]} == subject
 
 
 def test_we_ask_for_nothing_that_leads_further() -> None:
