@@ -66,7 +66,7 @@ class Looks:
             return None, f"{instance.label} (not looked at)"
         try:
             with closing(self._site.reach(instance, "", terms, time.time)) as driver:
-                plan = prepare(driver, terms, frozenset()).plan
+                plan = prepare(driver, terms, self._site.just_left(instance)).plan
         except RollbackError as e:
             return None, f"{instance.label} (but: {e})"
         return plan.to_release, f"{instance.label} from {plan.from_release} to {plan.to_release}"

@@ -6,12 +6,13 @@ import time
 from contextlib import closing
 from dataclasses import dataclass
 
+from rules.decisions import Reason
 from rules.errors import RollbackError
 from rules.instances import Instance
 from rules.observations import Drop, Observation
 from rules.plans import Plan
 from rules.releases import Choice, choose
-from workers.runner.preparing import nothing_left
+from workers.runner.preparing import already_made, nothing_left
 from workers.site import Site
 from workers.terms import Terms
 
@@ -30,7 +31,7 @@ def peek(site: Site, instance: Instance, terms: Terms) -> Peek:
     """Look, and plan as far as it goes; changes nothing. Raises what the driver does where nothing is seen."""
     with closing(site.reach(instance, "", terms, time.time)) as driver:
         seen = driver.observe()
-        choice = choose(terms.to, seen, frozenset(), override=terms.override)
+        choice = choose(terms.to, seen, site.just_left(instance), override=terms.override)
         if choice.chosen is None:
             return Peek(seen, choice, None, (choice.reason, nothing_left(choice)))
         try:
@@ -38,4 +39,5 @@ def peek(site: Site, instance: Instance, terms: Terms) -> Peek:
             driver.preflight(plan)
         except RollbackError as e:
             return Peek(seen, choice, None, (e.reason, str(e)))
-    return Peek(seen, choice, plan, None)
+    made_by = None if terms.override else site.ledger.rollbacks.made_by(instance.id, seen.arrival)
+    return Peek(seen, choice, plan, (Reason.EFFECT_ALREADY_MADE, already_made(made_by)) if made_by else None)

@@ -55,3 +55,7 @@ class Site:
     find_wanted: FindWanted = no_clusters
     prepare: Callable[[], None] = nothing
     stopping: Stopping = field(default_factory=Stopping)
+
+    def just_left(self, instance: Instance) -> frozenset[str]:
+        """Return the releases that an instance was just rolled back from; no rule goes to one of them."""
+        return self.ledger.rollbacks.just_left(instance.id, self.numbers.left_kept_s)

@@ -12,7 +12,7 @@ import structlog
 
 from controller.ledger.connection import Client, Scripts, translated
 from controller.ledger.doorbell import Doorbell
-from controller.ledger.ids import chained, new_id
+from controller.ledger.ids import chained, effect_of, new_id
 from controller.ledger.keys import HISTORY, UNFINISHED, key
 from controller.ledger.records import End, NewRollback, Opened, Rollback, State
 from rules.decisions import Reason
@@ -155,6 +155,19 @@ class Rollbacks:
             bell=hold.id if ring else "",
         )
 
+    def just_left(self, instance: str, kept_s: float) -> frozenset[str]:
+        """Return the releases that an instance was rolled back from within so many seconds."""
+        with translated():
+            oldest_ms = (int(self._client.time()[0]) - kept_s) * 1000
+            left = self._client.hgetall(key("left", instance))
+        return frozenset(release for release, at in left.items() if int(at) > oldest_ms)
+
+    def made_by(self, instance: str, arrival: str) -> str | None:
+        """Return the rollback that has acted on an arrival already, or brought it; None where none has."""
+        with translated():
+            made: str | None = self._client.get(key("effect", effect_of(instance, arrival)))
+        return made
+
     def end(
         self,
         hold: Hold,
@@ -167,7 +180,7 @@ class Rollbacks:
         """End a rollback and clear its claim; one that changed nothing gives its reservation back.
 
         `ask_again` puts alerts that still fire before the rules once more: those that joined under other
-        terms ("joins"), or every one behind this rollback ("all").
+        terms, at once ("joins"); or those, and the others once they are heard again ("all").
         """
         self._move(
             hold, _ALIVE, State.ENDED, fields, release=True, changed=changed, effects=effects, ask_again=ask_again

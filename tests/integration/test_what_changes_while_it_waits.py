@@ -15,16 +15,18 @@ from testbed.shop_rules import ALERT, Book, rule
 from testbed.worksite import TERMS, Shop
 
 from controller.ledger import End, Heard, HeardAlert, State
+from controller.ledger.ids import effect_of
 from rules.alerts import Alert
 from rules.decisions import Reason
 from rules.errors import NotYet, Transient
 from rules.instances import HostInstance
 from rules.inventory import Host
 from rules.observations import Observation
-from rules.rule import Rule
+from rules.rule import Rule, Version
 from rules.targets import Found, Located
 from workers.driver import Driver
 from workers.jobs import run
+from workers.peeking import peek
 from workers.site import Site
 from workers.terms import Terms
 
@@ -185,3 +187,73 @@ def test_what_cannot_be_located_keeps_nothing_else_waiting(shop: Shop) -> None:
             run(unsure, left, "job-2")
         (held,) = [one.decision for one in site.ledger.decisions.list(10, fingerprint="aa")]
     assert (held["outcome"], held["reason"]) == ("hold", "unreachable")
+
+
+def bells(shop: Shop, kind: str) -> list[str]:
+    """Return what was rung for: "n" for alerts to decide, "r" for rollbacks."""
+    with shop.server.client() as client:
+        return [job for job in client.lrange("rq:queue:rollback", 0, -1) if job.startswith(kind)]
+
+
+def verifying(shop: Shop, site: Site) -> str:
+    """Take the canary back because of one alert, and return the rollback, which waits to be judged."""
+    acting = rule()
+    shop.house.rules = Book(acting)
+    hear(site, begun_s_ago=1, rules=[acting])
+    (bell,) = bells(shop, "n")
+    run(site, bell.split("-")[0], "job-1")
+    with shop.server.client() as client:
+        client.delete("rq:queue:rollback")
+    (rollback,) = site.ledger.rollbacks.list()
+    assert (rollback.state, shop.running) == (State.VERIFYING, "v1.2.0")
+    return rollback.id
+
+
+def test_an_older_alert_says_nothing_of_a_newer_release_until_it_is_heard_again(shop: Shop) -> None:
+    """A person joins the rollback that is judged, and a fix was deployed meanwhile: nobody takes the fix back."""
+    with shop.site() as site:
+        ident = verifying(shop, site)
+        assert shop.open(site.ledger) == ident
+        shop.arrive("v1.3.0")
+        ended = shop.work(site, ident, "job-2")
+        assert (ended.outcome, ended.reason) == (End.INCONCLUSIVE, Reason.SUPERSEDED)
+        assert bells(shop, "n") == []
+        assert shop.running == "v1.3.0"
+        hear(site, begun_s_ago=1, rules=[rule()])
+        assert len(bells(shop, "n")) == 1
+
+
+def test_what_fires_about_a_newer_release_does_not_make_ours_ineffective(shop: Shop) -> None:
+    """Ours does not run any more, so nothing can be said of it."""
+    with shop.site() as site:
+        ident = verifying(shop, site)
+        shop.arrive("v1.3.0")
+        with shop.server.client() as client:
+            client.hincrby(f"rc:rollback:{ident}", "changed_at", -60 * 60_000)
+        ended = shop.work(site, ident, "job-2")
+    assert (ended.outcome, ended.reason) == (End.INCONCLUSIVE, Reason.SUPERSEDED)
+
+
+def test_a_preview_knows_what_was_just_left(shop: Shop) -> None:
+    """It offers nothing that the rollback itself would not take."""
+    web2 = HostInstance("default", "shop", "web2")
+    with shop.site() as site:
+        verifying(shop, site)
+        shop.arrive("v1.2.0")
+        found = peek(site, web2, replace(TERMS, to=(Version("v1.3.0"),)))
+        (candidate,) = found.choice.candidates
+        assert (found.plan, candidate.reason) == (None, Reason.JUST_ROLLED_BACK_FROM)
+
+
+def test_a_preview_knows_that_a_rule_acts_once(shop: Shop) -> None:
+    """The arrival that a rollback was about is spent."""
+    web2 = HostInstance("default", "shop", "web2")
+    with shop.site() as site:
+        before = peek(site, web2, TERMS)
+        with shop.server.client() as client:
+            client.set(f"rc:effect:{effect_of(web2.id, before.seen.arrival)}", "r1")
+        assert before.bar is None
+        found = peek(site, web2, TERMS)
+        assert found.bar is not None
+        assert found.bar[0] is Reason.EFFECT_ALREADY_MADE
+        assert peek(site, web2, replace(TERMS, override=True)).bar is None

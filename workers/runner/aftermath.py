@@ -9,12 +9,14 @@ import structlog
 from controller.ledger import End, Episode, Rollback, State
 from controller.ledger.ids import effect_of
 from rules.decisions import Reason
-from rules.errors import Transient
+from rules.errors import RollbackError
 from workers.driver import Driver
 from workers.runner.progress import Progress
-from workers.runner.verifying import judge
+from workers.runner.verifying import Verdict, judge
 
 log = structlog.get_logger(__name__)
+
+_HEARD_AGAIN = "what joined it is put before the rules again now, its other alerts once they are heard again"
 
 LOOK_AT_ALERTS_S = 15
 """A resolve rings at once; this is how often a rollback is judged without one."""
@@ -33,22 +35,24 @@ class Aftermath:
 
     def verify(self, episodes: Sequence[Episode], cleared_within_s: float) -> None:
         """End the rollback where its outcome is known, else say when to look again."""
-        if self._rollback.joined_after and self._overtaken():
-            self._progress.end(
-                End.INCONCLUSIVE,
-                Reason.SUPERSEDED,
-                "another release arrived before this could be judged; its alerts are put before the rules again",
-                changed=True,
-                effects=our_effects(self._rollback.instance, self._rollback.our_arrival),
-                ask_again="all",
-            )
-            return
         now_ms = self._now_ms()
         changed_ms = self._rollback.changed_ms or now_ms
         verdict = judge(episodes, changed_ms=changed_ms, now_ms=now_ms, cleared_within_s=cleared_within_s)
+        if (self._rollback.joined_after or (verdict and verdict.outcome is End.INEFFECTIVE)) and self._overtaken():
+            detail = "another release arrived before this could be judged; "
+            verdict, again = Verdict(End.INCONCLUSIVE, Reason.SUPERSEDED, detail + _HEARD_AGAIN), True
+        else:
+            again = False
         if verdict is not None:
             effects = our_effects(self._rollback.instance, self._rollback.our_arrival)
-            self._progress.end(verdict.outcome, verdict.reason, verdict.detail, changed=True, effects=effects)
+            self._progress.end(
+                verdict.outcome,
+                verdict.reason,
+                verdict.detail,
+                changed=True,
+                effects=effects,
+                ask_again="all" if again else "",
+            )
             return
         left_s = max(0.5, (changed_ms - now_ms) / 1000 + cleared_within_s)
         look_again_s = min(left_s, LOOK_AT_ALERTS_S)
@@ -62,7 +66,7 @@ class Aftermath:
         self._progress.end(
             End.SUPERSEDED,
             Reason.SUPERSEDED,
-            "another release arrived while this rollback was held; its alerts are put before the rules again",
+            f"another release arrived while this rollback was held; {_HEARD_AGAIN}",
             changed=self._rollback.changed_ms is not None,
             ask_again="all",
         )
@@ -71,7 +75,7 @@ class Aftermath:
         """Whether somebody else's arrival is there now, and no longer ours; what cannot be seen is not known."""
         try:
             seen = self._reach().observe()
-        except Transient as e:
+        except RollbackError as e:
             log.warning("rollback.not_seen", rollback=self._rollback.id, reason=e.reason, detail=str(e))
             return False
         return seen.arrival != self._rollback.our_arrival and seen.running != self._rollback.to_release

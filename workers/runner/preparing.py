@@ -133,6 +133,14 @@ class Preparing:
         _raise_unless_ok(answer.verdict, answer.what)
 
 
+def already_made(by: str) -> str:
+    """Say why a rule does not act a second time."""
+    return (
+        f"rollback {by} has acted on this arrival already, or brought it itself, and a rule acts once; "
+        "a person still can: rollbackctl rollback"
+    )
+
+
 def _raise_unless_ok(verdict: str, what: str) -> None:
     match verdict:
         case "ok":
@@ -140,11 +148,7 @@ def _raise_unless_ok(verdict: str, what: str) -> None:
         case "resolved":
             raise Permanent(Reason.RESOLVED, "every alert behind this rollback resolved before the first change")
         case "effect":
-            raise Permanent(
-                Reason.EFFECT_ALREADY_MADE,
-                f"rollback {what} has acted on this arrival already, or brought it itself, and a rule acts once; "
-                "a person still can: rollbackctl rollback",
-            )
+            raise Permanent(Reason.EFFECT_ALREADY_MADE, already_made(what))
         case "book":
             problem = "what the guards count keeps changing; they are asked again"
             raise NotYet(Reason.BACKOFF, problem, retry_after_s=0.5)

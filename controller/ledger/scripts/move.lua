@@ -1,6 +1,6 @@
 -- One change of state. ARGV: id, states it may come from, state to go to, lease, token, fields,
 -- look again in ms ('' = never), '1' to let the lease go, '1' if the target was changed, effects made besides,
--- what to ask again when it ends ('' | 'joins' | 'all') and the id of the notification that asks, our try's nonce.
+-- what is asked again when it ends ('' | 'joins': at once | 'all': the others as well, once heard again) and the id of the notification that asks, our try's nonce.
 -- After commit nothing moves without the lease; a person moves only what nobody holds.
 -- Returns {'ok' | 'lost' | 'moved', state}.
 local id, to, lease, token = ARGV[1], ARGV[3], ARGV[4], ARGV[5]
@@ -41,19 +41,22 @@ local function ask_again(pairs_known)
   end
 end
 
+-- Forget what was decided about the alerts that this was opened for: it was about a release that is gone, and
+-- whether they are about the one that came is known when they are heard again.
+local function ask_when_heard(digest)
+  for _, fingerprint in ipairs(words(redis.call('HGET', record, 'episodes') or '')) do
+    local episode = key('episode', fingerprint)
+    if digest ~= '' and redis.call('HGET', episode, 'rule:' .. digest) ~= '' then
+      redis.call('HDEL', episode, 'rule:' .. digest)
+    end
+  end
+end
+
 if to == 'ended' then
   if ARGV[11] ~= '' then
     ask_again(string.gmatch(redis.call('HGET', record, 'joins') or '', '(%S+)/(%S+)'))
   end
-  if ARGV[11] == 'all' then
-    local digest = redis.call('HGET', record, 'rule_digest') or ''
-    local own = {}
-    local joined = ' ' .. (redis.call('HGET', record, 'joins') or '')
-    for _, fingerprint in ipairs(words(redis.call('HGET', record, 'episodes'))) do
-      if not string.find(joined, ' ' .. fingerprint .. '/', 1, true) then own[#own + 1] = fingerprint .. '/' .. digest end
-    end
-    ask_again(string.gmatch(table.concat(own, ' '), '(%S+)/(%S+)'))
-  end
+  if ARGV[11] == 'all' then ask_when_heard(redis.call('HGET', record, 'rule_digest') or '') end
   if redis.call('GET', key('claim', lease)) == id then redis.call('DEL', key('claim', lease)) end
   redis.call('SREM', UNFINISHED, id)
   redis.call('HSET', record, 'ended_at', ms(now))
