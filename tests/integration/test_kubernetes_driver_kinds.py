@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from testbed.cluster import Cluster
 from testbed.driven import Driven, params
 from testbed.wait import until
 from testbed.workloads import daemonset, statefulset
 
+from rules.decisions import Reason
+from rules.errors import Permanent
 from rules.instances import WorkloadKind
 from rules.plans import StepKind
 
@@ -44,6 +47,40 @@ def test_a_statefulset_that_is_stuck_on_a_broken_pod(cluster: Cluster, namespace
     assert images(cluster, namespace) == {"db-0": "v1", "db-1": "v1"}
     assert uid(cluster, namespace, "db-0") == kept
     assert driven.observed().running == plan.to_release
+
+
+def test_a_statefulset_that_was_stuck_before_the_bad_release_came(cluster: Cluster, namespace: str) -> None:
+    """The fix that was deployed over a broken release is bad too, and none of its pods was ever made."""
+    cluster.roll(statefulset("db", cluster.image("v1")), namespace)
+    cluster.set_image("StatefulSet", namespace, "db", cluster.image("bad"))
+    until(
+        lambda: images(cluster, namespace).get("db-1") == "bad", within_s=30, what="db-1 runs the broken release"
+    )
+    until(lambda: not_ready(cluster.get("Pod", namespace, "db-1")), within_s=20, what="db-1 is not ready")
+    cluster.set_image("StatefulSet", namespace, "db", cluster.image("crash"))
+    driven = Driven(cluster, namespace, WorkloadKind.STATEFULSET, "db", params(healthy_within_s=25))
+    plan = driven.planned()
+    assert (plan.from_release or "").startswith("crash+")
+    assert driven.carry_out(plan)[StepKind.DELETE_PODS]["deleted"] == ["db-1"]
+    assert images(cluster, namespace) == {"db-0": "v1", "db-1": "v1"}
+
+
+def test_pods_before_the_partition_are_left_alone(cluster: Cluster, namespace: str) -> None:
+    """They would not come back with the older release; and while one is not ready, nor would those behind it."""
+    cluster.roll(statefulset("db", cluster.image("v1"), partition=0), namespace)
+    cluster.set_image("StatefulSet", namespace, "db", cluster.image("v2"))
+    cluster.wait_rolled_out("StatefulSet", namespace, "db")
+    later = {"spec": {"updateStrategy": {"rollingUpdate": {"partition": 1}}}}
+    cluster.patch("StatefulSet", namespace, "db", later)
+    kept = {name: uid(cluster, namespace, name) for name in ("db-0", "db-1")}
+    for name in kept:
+        cluster.kubectl("exec", "-n", namespace, name, "--", "rm", "/www/healthz")
+    until(lambda: all(map(not_ready, cluster.pods(namespace))), within_s=20, what="no pod is ready")
+    driven = Driven(cluster, namespace, WorkloadKind.STATEFULSET, "db", params(healthy_within_s=5))
+    with pytest.raises(Permanent, match="db-0") as held:
+        driven.goes_back()
+    assert held.value.reason is Reason.UNKNOWN_STATE
+    assert {name: uid(cluster, namespace, name) for name in kept} == kept
 
 
 def test_a_statefulset_that_starts_its_pods_in_parallel(cluster: Cluster, namespace: str) -> None:

@@ -85,11 +85,13 @@ def db(
         **spec,
     )
     history = [controller_revision(3, V1, name="db-aa"), controller_revision(2, V2, name="db-bb")]
+    history += [controller_revision(1, template(f"v-{name}"), name=f"db-{name}") for name in ("cc", "dd")]
     found = [pod(name, f"db-{of}", ready=ready, owner="w1", label=LABEL) for name, (of, ready) in pods.items()]
     return live(WorkloadKind.STATEFULSET, made, history, found)
 
 
 ON_DELETE = {"type": "OnDelete"}
+GOING = deleting.Going("db-bb", frozenset({"db-dd"}))
 
 
 def partition(number: int) -> dict[str, Any]:
@@ -149,21 +151,32 @@ def test_a_daemonset_is_done_when_each_node_has_its_pod(
         ({"db-0": ("bb", True), "db-1": ("bb", True), "db-2": ("aa", False)}, ON_DELETE, "on-delete", []),
         ({"db-0": ("bb", True), "db-1": ("bb", True)}, ON_DELETE, "on-delete", []),
         ({"db-0": ("bb", True), "db-1": ("bb", False), "db-2": ("aa", True)}, None, "broken", ["db-1"]),
+        ({"db-0": ("aa", True), "db-1": ("dd", True), "db-2": ("dd", False)}, None, "stuck", ["db-2"]),
+        ({"db-0": ("bb", True), "db-1": ("dd", True), "db-2": ("dd", False)}, ON_DELETE, "on-delete", ["db-2"]),
+        ({"db-0": ("bb", True), "db-1": ("dd", True), "db-2": ("aa", True)}, ON_DELETE, "on-delete", ["db-0"]),
+        ({"db-0": ("bb", True), "db-1": ("bb", False), "db-2": ("aa", True)}, partition(1), "stuck", ["db-1"]),
+        ({"db-0": ("bb", True), "db-1": ("bb", False), "db-2": ("aa", True)}, partition(2), "stuck", []),
+        ({"db-0": ("bb", True), "db-1": ("bb", False), "db-2": ("aa", True)}, partition(2), "broken", []),
+        ({"db-0": ("bb", False), "db-1": ("bb", False), "db-2": ("aa", True)}, partition(1), "stuck", []),
     ],
 )
 def test_which_pods_are_deleted(
     pods: dict[str, tuple[str, bool]], strategy: dict[str, Any] | None, how: str, deleted: list[str]
 ) -> None:
-    """Only those of the bad revision: what is stuck at once, with `OnDelete` one while all others serve."""
-    found = deleting.to_delete(db(pods, strategy=strategy), "db-bb", how)
+    """What is stuck at once, with `OnDelete` one while all others serve.
+
+    Only those of the bad revision, and what is not ready of one (here dd) that was stuck before it; none before
+    the partition.
+    """
+    found = deleting.to_delete(db(pods, strategy=strategy), GOING, how)
     assert [one["metadata"]["name"] for one in found] == deleted
 
 
 def test_nothing_is_left_to_replace_before_the_partition() -> None:
     """What the partition keeps back is not waited for."""
     pods = {"db-0": ("bb", True), "db-1": ("bb", True), "db-2": ("aa", True)}
-    assert deleting.left_to_replace(db(pods, strategy=partition(2)), "db-bb", "stuck") == []
-    assert len(deleting.left_to_replace(db(pods), "db-bb", "stuck")) == 2
+    assert deleting.left_to_replace(db(pods, strategy=partition(2)), GOING, "stuck") == []
+    assert len(deleting.left_to_replace(db(pods), GOING, "stuck")) == 2
 
 
 def waits(reason: str, message: str = "") -> dict[str, Any]:

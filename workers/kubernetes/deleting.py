@@ -6,6 +6,7 @@ since. With `OnDelete` nothing is replaced before somebody deletes it.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from rules.decisions import Reason
@@ -14,7 +15,7 @@ from workers.kubernetes import paths, progress
 from workers.kubernetes.failures import Conflict, NotFound
 from workers.kubernetes.pods import is_leaving, is_ready, why_not_ready
 from workers.kubernetes.reading import look
-from workers.kubernetes.rollout import ordinal_of, outdated, pod_hash
+from workers.kubernetes.rollout import ordinal_of, outdated, partition_of, pod_hash
 from workers.kubernetes.settling import require_ours
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ _BUDGET_S = 25.0
 
 
 class PodDeletion:
-    """Deletes pods by uid, and only while they carry the bad revision's hash."""
+    """Deletes pods by uid, and only while they carry the hash of a revision that the plan names."""
 
     def __init__(
         self,
@@ -50,14 +51,15 @@ class PodDeletion:
         since_s = float(str(before["since_ms"])) / 1000
         stop_at = self._clock() + min(_BUDGET_S, max(deadline_s - 5, 1))
         deleted: list[str] = []
+        go = Going(values["bad"], frozenset(values.get("stuck", ())))
         while True:
             live = look(self._cluster, self._instance)
             require_ours(values, live)
             # Before its controller has seen the change, a deleted pod would come back as it was.
             if live.is_caught_up:
-                if not left_to_replace(live, values["bad"], values["how"]):
+                if not left_to_replace(live, go, values["how"]):
                     return {"deleted": deleted}
-                deleted += [self._delete(pod) for pod in to_delete(live, values["bad"], values["how"])]
+                deleted += [self._delete(pod) for pod in to_delete(live, go, values["how"])]
             self._wait(live, since_s, float(values["within_s"]), stop_at)
 
     def _delete(self, pod: Json) -> str:
@@ -82,25 +84,47 @@ class PodDeletion:
         self._pause(_EVERY_S)
 
 
-def left_to_replace(live: Live, bad: str, how: str) -> list[Json]:
-    """Return the pods of the bad revision that have to go before the rollout can be watched.
+@dataclass(frozen=True, slots=True)
+class Going:
+    """Whose pods go: those of the `bad` revision, and of those that were `stuck` before it what is not ready."""
+
+    bad: str
+    stuck: frozenset[str] = frozenset()
+
+    def takes(self, pod: Json) -> bool:
+        """Whether a pod is one of them."""
+        return pod_hash(pod) == self.bad or (pod_hash(pod) in self.stuck and not is_ready(pod))
+
+
+def left_to_replace(live: Live, go: Going, how: str) -> list[Json]:
+    """Return the pods that have to go before the rollout can be watched.
 
     `broken` is the way back: what did not get well goes, and nobody waits for what comes in its place.
     """
     if how == "on-delete":
-        return [pod for pod in live.pods if pod_hash(pod) == bad]
+        return [pod for pod in live.pods if go.takes(pod)]
     if how == "broken":
-        return to_delete(live, bad, how)
-    return [pod for pod in outdated(live) if pod_hash(pod) == bad]
+        return to_delete(live, go, how)
+    return [pod for pod in outdated(live) if go.takes(pod)]
 
 
-def to_delete(live: Live, bad: str, how: str) -> list[Json]:
-    """Return what is deleted now: where pods are stuck, those; with `OnDelete` one, once all others are well."""
-    pods = [pod for pod in live.pods if pod_hash(pod) == bad and not is_leaving(pod)]
+def to_delete(live: Live, go: Going, how: str) -> list[Json]:
+    """Return what is deleted now: where pods are stuck, those; with `OnDelete` one, once all others are well.
+
+    Never one that the workload would not replace by the present template: those before a partition. Where one of
+    those is not ready, whatever is deleted behind it would not be made anew, so all of it stays.
+    """
+    present, first = live.current.on_pods if live.current else "", partition_of(live.workload)
+    pods = [
+        pod
+        for pod in live.pods
+        if go.takes(pod) and pod_hash(pod) != present and not is_leaving(pod) and ordinal_of(live, pod) >= first
+    ]
     stuck = sorted((pod for pod in pods if not is_ready(pod)), key=lambda pod: ordinal_of(live, pod))
     if how != "on-delete":
-        return stuck
-    others = [pod for pod in live.pods if pod_hash(pod) != bad]
+        kept_back = [pod for pod in live.pods if ordinal_of(live, pod) < first]
+        return stuck if all(is_ready(pod) for pod in kept_back) else []
+    others = [pod for pod in live.pods if not go.takes(pod)]
     status = live.workload.get("status") or {}
     wanted = live.replicas if live.replicas is not None else int(status.get("desiredNumberScheduled", 0))
     staying = [pod for pod in live.pods if not is_leaving(pod)]

@@ -11,6 +11,7 @@ from rules.instances import WorkloadKind
 from rules.plans import Plan, Step, StepKind
 from rules.rule import Gitops, Pin, Previous, Restore, WhenPaused
 from workers.kubernetes import rollout, templates
+from workers.kubernetes.pods import is_leaving, is_ready
 from workers.kubernetes.writing import planned
 
 if TYPE_CHECKING:
@@ -108,10 +109,9 @@ def make_way_back(instance: WorkloadInstance, params: Params, live: Live, plan: 
 
 
 def _plan(instance: WorkloadInstance, params: Params, live: Live, target: dict[str, Any]) -> Plan:
-    bad = live.current.on_pods if live.current else ""
     steps = [_patch(params, live, target), _strip(live), _announce(params, live, target)]
     if target["template"] is not None and (how := _by_hand(live)):
-        steps.append(_delete_pods(params, live, target, bad, how))
+        steps.append(_delete_pods(params, live, target, how))
     steps.append(_rollout(params, live, target))
     return Plan(instance.id, live.running, str(target["release"]), live.arrival, tuple(steps))
 
@@ -163,16 +163,34 @@ def _by_hand(live: Live) -> str:
     return "stuck" if live.kind is WorkloadKind.STATEFULSET and ordered else ""
 
 
-def _delete_pods(params: Params, live: Live, target: dict[str, Any], bad: str, how: str) -> Step:
-    which = "each pod, one after the other," if how == "on-delete" else "pods that are not ready"
+def _stuck(live: Live, template: Json) -> list[str]:
+    """Return the hashes of other revisions than the target's with pods that are not ready: each may be in the way.
+
+    Not only the present one's: where a release was deployed over one that was stuck already, none of its own
+    pods may have been made yet.
+    """
+    wanted = templates.writable(template)
+    return sorted(
+        revision.on_pods
+        for revision in live.revisions
+        if revision is not live.current
+        and templates.writable(revision.template) != wanted
+        and any(not is_ready(pod) and not is_leaving(pod) for pod in revision.pods)
+    )
+
+
+def _delete_pods(params: Params, live: Live, target: dict[str, Any], how: str) -> Step:
+    which = "each pod, one after the other," if how == "on-delete" else "pods that are not ready,"
+    of = f"of {live.running} and of releases that were stuck before it,"
     return Step(
         StepKind.DELETE_PODS,
-        does=f"delete {which} of {live.running} where {live.kind} {live.name} does not replace them itself",
+        does=f"delete {which} {of} where {live.kind} {live.name} does not replace them itself",
         way_back="nothing to take back: a new pod takes the place of each",
         values={
             "uid": live.uid,
             "sha": target["sha"],
-            "bad": bad,
+            "bad": live.current.on_pods if live.current else "",
+            "stuck": _stuck(live, target["template"]),
             "how": how if target["settled"] == "healthy" else "broken",
             "within_s": params.healthy_within_s,
         },
