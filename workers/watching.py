@@ -62,7 +62,8 @@ class Watch:
     """Looks until it was good for long enough without a break.
 
     Raises `Permanent` once it is bad or the time is over, `NotYet` where a job would wait too long. `advice` ends
-    what a person is told.
+    what a person is told. `waits_s` is how long a job stays with what is not good yet: what takes its time should
+    not keep a worker from another's first change.
     """
 
     def __init__(
@@ -72,12 +73,14 @@ class Watch:
         pause: Callable[[float], None],
         *,
         every_s: float = 0.25,
+        waits_s: float = _BUDGET_S,
         advice: str = "read its log",
     ) -> None:
         self._look = look
         self._clock = clock
         self._pause = pause
         self._every_s = every_s
+        self._waits_s = waits_s
         self._advice = advice
         self._good_since: float | None = None
         self._run = ""
@@ -85,7 +88,8 @@ class Watch:
 
     def until_steady(self, window: Window, deadline_s: float) -> Look:
         """Return the last look of an unbroken row of good ones."""
-        stop_at = self._clock() + min(_BUDGET_S, max(deadline_s - 5, 1))
+        begun = self._clock()
+        stop_at = begun + min(_BUDGET_S, max(deadline_s - 5, 1))
         while True:
             asked_at = self._clock()
             look = self._look()
@@ -93,6 +97,8 @@ class Watch:
             self._count(look, now)
             if look.verdict is not Verdict.GOOD:
                 self._give_up_if_over(look, window, now)
+                if now - begun >= self._waits_s:
+                    raise NotYet(Reason.NOT_HEALTHY, f"not there yet: {look.why}", retry_after_s=1)
             elif self._is_steady(look, window, now):
                 return look
             if now >= stop_at:

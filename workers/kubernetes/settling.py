@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from workers.kubernetes.live import Live
 
 _EVERY_S = 0.5
+_WAITS_S = 2.0
 _ADVICE = "see the events and logs of its pods"
 
 
@@ -44,7 +45,12 @@ class RolloutWatch:
         old_deadline = str(before.get("missed_deadline", ""))
         window = Window(float(str(before["since_ms"])) / 1000, values["within_s"], values["steady_s"])
         watch = Watch(
-            lambda: self._look(values, old_deadline), self._clock, self._pause, every_s=_EVERY_S, advice=_ADVICE
+            lambda: self._look(values, old_deadline),
+            self._clock,
+            self._pause,
+            every_s=_EVERY_S,
+            waits_s=_WAITS_S,
+            advice=_ADVICE,
         )
         seen = watch.until_steady(window, deadline_s)
         return {"settled": seen.why, "steady_s": values["steady_s"], "images": self._images(values["digests"])}
