@@ -10,7 +10,7 @@ from testbed.driven import Driven, params
 from testbed.workloads import NAME, container, deployment, service
 
 from rules.instances import WorkloadKind
-from rules.rule import Pin, Previous, SameAs, ScaleToZero, To
+from rules.rule import Pin, Previous, SameAs, ScaleToZero, To, Version
 
 STABLE = SameAs({"track": ("stable",)})
 
@@ -135,3 +135,18 @@ def test_nothing_is_scaled_to_zero_where_nobody_else_serves(cluster: Cluster, na
     reason, detail = drop(canary(cluster, namespace, ScaleToZero()))
     assert reason == "service-would-be-empty"
     assert "Service shop" in detail
+
+
+def test_a_release_brings_the_pods_back_that_were_taken_away(cluster: Cluster, namespace: str) -> None:
+    """Scaled to zero by one rollback, and brought to a good release by the next: as many pods as there were."""
+    cluster.roll(shop(cluster, "web-canary", "v1", "canary", replicas=2), namespace)
+    cluster.set_image("Deployment", namespace, "web-canary", cluster.image("v2"))
+    cluster.wait_rolled_out("Deployment", namespace, "web-canary")
+    canary(cluster, namespace, ScaleToZero()).goes_back()
+    rules = params(to=(Version("v1"),))
+    named = (cluster, namespace, WorkloadKind.DEPLOYMENT, "web-canary")
+    later = Driven(*named, rules, rollback="rtest00002", fence=2000)
+    assert later.goes_back().to_release.startswith("v1+")
+    found = cluster.get("Deployment", namespace, "web-canary")
+    assert found["spec"]["replicas"] == 2
+    assert "rollback-controller.io/replicas" not in found["metadata"]["annotations"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -35,7 +36,7 @@ def patch_of(made: Plan) -> Step:
     return next(step for step in made.steps if step.kind is StepKind.PATCH)
 
 
-def written(made: Plan, over: dict[str, Any], fence: int = 5, rollback: str = "r1") -> dict[str, Any]:
+def written(made: Plan, over: Mapping[str, Any], fence: int = 5, rollback: str = "r1") -> dict[str, Any]:
     """Return a workload as the plan's patch leaves it."""
     change = writing.change_of(patch_of(made).values, over, fence, rollback)
     annotations = {**(over["metadata"].get("annotations") or {}), **{k: v for k, v in change.marks.items() if v}}
@@ -209,6 +210,59 @@ def test_the_way_back_from_nothing_puts_the_pods_back() -> None:
     assert patch_of(way_back).values["replicas"] == 2
     assert patch_of(way_back).values["template"] is None
     assert StepKind.DELETE_PODS not in {step.kind for step in way_back.steps}
+
+
+def test_a_count_that_somebody_set_meanwhile_is_theirs() -> None:
+    """The way back from nothing then changes no number, whether it was seen when it was planned or only later."""
+    made = plan(goal=Goal("scaled-to-zero", replicas=0))
+    gone = written(made, workload(V2))
+    scaled = {**gone, "spec": {**gone["spec"], "replicas": 7}}
+    way_back = make_way_back(WEB, Params(), again(scaled), made)
+    assert patch_of(way_back).values["replicas"] is None
+    assert patch_of(way_back).does == "note on deployment web that it runs v2+h2 again"
+    assert written(way_back, scaled)["spec"]["replicas"] == 7
+    early = make_way_back(WEB, Params(), again(gone), made)
+    assert patch_of(early).does == "scale deployment web to 2"
+    late = written(early, scaled)
+    assert late["spec"]["replicas"] == 7
+    assert writing.state_of(patch_of(early).values, late, "r1") is StepState.DONE
+    assert writing.change_of(patch_of(early).values, scaled, 5, "r1").marks[f"{OURS}replicas"] is None
+
+
+def scaled_by_us(count: str, replicas: int = 0) -> Live:
+    ours = {f"{OURS}release": "scaled-to-zero", f"{OURS}template": sha_of(V2), f"{OURS}replicas": count}
+    return bad(annotations=ours, replicas=replicas)
+
+
+@pytest.mark.parametrize(
+    ("found", "replicas"),
+    [
+        (scaled_by_us("3"), 3),
+        (scaled_by_us("3", replicas=1), None),
+        (scaled_by_us("x"), None),
+        (scaled_by_us("٣"), None),
+        (scaled_by_us("0"), None),
+        (bad(replicas=0), None),
+        (bad(replicas=0, annotations={f"{OURS}release": "v1+h1", f"{OURS}replicas": "3"}), None),
+    ],
+    ids=["ours", "scaled-since", "nonsense", "odd-digits", "none", "not-ours", "ours-of-before"],
+)
+def test_a_release_comes_back_with_the_pods_that_we_took_away(found: Live, replicas: int | None) -> None:
+    """As many as were noted; where somebody else decided on none, none it is."""
+    assert patch_of(plan(found)).values["replicas"] == replicas
+
+
+def test_what_was_scaled_to_zero_goes_back_there() -> None:
+    """Where the release that was brought instead is bad too; the count is noted again."""
+    found = scaled_by_us("3")
+    made = plan(found)
+    assert patch_of(made).does == "write the pod template of v1+h1 into deployment web, and scale it to 3"
+    brought = written(made, found.workload)
+    assert brought["spec"]["replicas"] == 3
+    way_back = make_way_back(WEB, Params(), again(brought), made)
+    values = patch_of(way_back).values
+    assert (values["release"], values["replicas"], values["template"]) == ("scaled-to-zero", 0, V2)
+    assert written(way_back, brought)["metadata"]["annotations"][f"{OURS}replicas"] == "3"
 
 
 def test_what_was_never_changed_needs_no_way_back() -> None:

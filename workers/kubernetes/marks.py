@@ -41,6 +41,15 @@ def fence_of(workload: Json) -> int:
     return int(text) if text.isascii() and text.isdigit() else 0
 
 
+def count_kept(workload: Json) -> int | None:
+    """Return how many pods there were before we took them all away; None where it is not us who did."""
+    ours = annotations_of(workload)
+    text = ours.get(REPLICAS, "")
+    if workload["spec"].get("replicas") != 0 or ours.get(RELEASE) != SCALED_TO_ZERO:
+        return None
+    return int(text) or None if text.isascii() and text.isdigit() else None
+
+
 def release_written(obj: Json, template_sha: str) -> str | None:
     """Return the release that we say was brought, as long as the template is still the one we wrote.
 

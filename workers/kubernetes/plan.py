@@ -10,7 +10,7 @@ from rules.errors import Permanent
 from rules.instances import WorkloadKind
 from rules.plans import Plan, Step, StepKind
 from rules.rule import Gitops, Pin, Previous, Restore, WhenPaused
-from workers.kubernetes import rollout, templates
+from workers.kubernetes import marks, rollout, templates
 from workers.kubernetes.pods import is_leaving, is_ready
 from workers.kubernetes.writing import planned
 
@@ -76,7 +76,7 @@ def make_plan(
     change = {
         "template": goal.template,
         "sha": stored or (templates.sha_of(goal.template) if goal.template is not None else live.sha),
-        "replicas": goal.replicas,
+        "replicas": goal.replicas if goal.template is None else marks.count_kept(live.workload),
         "paused": False if resumes else None,
     }
     target = {"release": goal.release, "digests": dict(goal.digests), "notes": [*goal.notes, *notes]}
@@ -89,7 +89,7 @@ def make_way_back(instance: WorkloadInstance, params: Params, live: Live, plan: 
     Only while the workload still is what the plan made it, or what it was: anything else is somebody's work.
     What is gone back to is what was bad: it is enough that the controller takes it up.
     """
-    patched = next(step for step in plan.steps if step.kind is StepKind.PATCH).values
+    patched: Mapping[str, Any] = next(step for step in plan.steps if step.kind is StepKind.PATCH).values
     was: Any = patched["was"]
     if live.uid != was["metadata"]["uid"] or live.sha not in (patched["sha"], was["sha"]):
         message = f"{live.name} holds another template by now, which is not our doing: decide by hand"
@@ -98,7 +98,7 @@ def make_way_back(instance: WorkloadInstance, params: Params, live: Live, plan: 
     change = {
         "template": spec["template"] if patched["template"] is not None else None,
         "sha": stored or was["sha"],
-        "replicas": spec["replicas"] if patched["replicas"] is not None else None,
+        "replicas": _count_back(live, patched["replicas"], spec["replicas"]),
         "paused": spec["paused"] if patched["paused"] is not None else None,
     }
     release = plan.from_release or f"revision {plan.arrival.split('/')[1]}"
@@ -106,6 +106,13 @@ def make_way_back(instance: WorkloadInstance, params: Params, live: Live, plan: 
     if live.sha == was["sha"] and live.replicas == spec["replicas"]:
         return Plan(instance.id, live.running, release, live.arrival, (_rollout(params, live, target),))
     return _plan(instance, params, live, target)
+
+
+def _count_back(live: Live, made: int | None, was: int | None) -> int | None:
+    """Return the count to put back; None where none was changed, or where somebody set another since."""
+    if made is None or (made == 0 and live.replicas != 0):
+        return None
+    return was
 
 
 def _plan(instance: WorkloadInstance, params: Params, live: Live, target: dict[str, Any]) -> Plan:
@@ -118,11 +125,16 @@ def _plan(instance: WorkloadInstance, params: Params, live: Live, target: dict[s
 
 def _patch(params: Params, live: Live, target: dict[str, Any]) -> Step:
     what = f"{live.kind} {live.name}"
-    if target["replicas"] == 0:
-        does, back = f"scale {what} to zero", f"scale {what} to {live.replicas} again"
-    else:
+    count = "zero" if target["replicas"] == 0 else target["replicas"]
+    if target["template"] is not None:
         does = f"write the pod template of {target['release']} into {what}"
         back = f"write the pod template of {live.running} into {what} again"
+        if count is not None:
+            does, back = f"{does}, and scale it to {count}", f"{back}, and scale it to {live.replicas}"
+    elif count is not None:
+        does, back = f"scale {what} to {count}", f"scale {what} to {live.replicas} again"
+    else:
+        does, back = f"note on {what} that it runs {target['release']} again", _LOOKS_ONLY
     if target["paused"] is False:
         does, back = f"{does}, and resume its rollout", f"{back}, and pause its rollout"
     words = {"from": live.running, "effect": live.arrival, "who": params.who, "why": params.why}

@@ -42,10 +42,12 @@ def planned(workload: Json) -> dict[str, Any]:
 def change_of(values: Mapping[str, Any], workload: Json, fence: int, rollback: str) -> Change:
     """Return what is written over a workload as it is now: the plan's change, and our annotations."""
     who = f" by {values['who']}" if values["who"] else ""
-    scaled = values["replicas"] == 0
+    now, wanted = workload["spec"].get("replicas"), values["replicas"]
+    scaled = wanted == 0
     return Change(
         template=values["template"],
-        replicas=values["replicas"],
+        # A count is put back where there is none; one that somebody set since the plan was made is theirs.
+        replicas=wanted if scaled or now == 0 else None,
         paused=values["paused"],
         marks={
             marks.FENCE: str(fence),
@@ -54,7 +56,7 @@ def change_of(values: Mapping[str, Any], workload: Json, fence: int, rollback: s
             marks.RULE: values["who"],
             marks.RELEASE: values["release"],
             marks.TEMPLATE: values["sha"],
-            marks.REPLICAS: str(workload["spec"].get("replicas")) if scaled else None,
+            marks.REPLICAS: str(now) if scaled else None,
             marks.CHANGE_CAUSE: f"rollback {rollback}: {values['from']} to {values['release']}{who}",
         },
     )
