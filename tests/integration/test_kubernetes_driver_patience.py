@@ -69,3 +69,16 @@ def test_pods_that_find_no_place_say_nothing_against_their_release(cluster: Clus
     with pytest.raises(Permanent, match=r"nothing fails, but .* Unschedulable") as held:
         Driven(cluster, namespace, WorkloadKind.DEPLOYMENT, "web", limits).goes_back()
     assert held.value.reason is Reason.UNKNOWN_STATE
+
+
+def test_a_template_that_cannot_be_taken_up_is_not_waited_for(cluster: Cluster, namespace: str) -> None:
+    """A quota refuses its ReplicaSet: its controller never catches up, and says why."""
+    cluster.roll(deployment("web", cluster.image("v1"), replicas=1), namespace)
+    hard = {"hard": {"count/replicasets.apps": "1"}}
+    quota = {"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "few"}, "spec": hard}
+    cluster.create(quota, namespace)
+    until(lambda: cluster.get("ResourceQuota", namespace, "few")["status"], within_s=20, what="the quota counts")
+    cluster.set_image("Deployment", namespace, "web", cluster.image("v2"))
+    with pytest.raises(Permanent, match=r"cannot be taken up: ReplicaSetCreateError .*exceeded quota") as refused:
+        Driven(cluster, namespace, WorkloadKind.DEPLOYMENT, "web").observed()
+    assert refused.value.reason is Reason.TARGET_REFUSED

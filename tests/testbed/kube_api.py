@@ -26,7 +26,7 @@ GROUPS = {
     "apps/v1": ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "ControllerRevision"),
     "v1": (
         *("Pod", "Service", "Endpoints", "Event", "Namespace", "Node", "Secret", "ConfigMap"),
-        *("ServiceAccount", "ReplicationController"),
+        *("ServiceAccount", "ReplicationController", "ResourceQuota"),
     ),
     "rbac.authorization.k8s.io/v1": ("Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding"),
     "apiextensions.k8s.io/v1": ("CustomResourceDefinition",),

@@ -6,11 +6,12 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from rules.decisions import Reason
-from rules.errors import NotYet, Permanent
+from rules.errors import Permanent
 from rules.observations import Observation
 from rules.plans import StepKind, StepState
 from rules.rule import Gitops, WhenPaused
 from workers.kubernetes import marks, paths, preflight, rollout, writing
+from workers.kubernetes.catching_up import require_caught_up
 from workers.kubernetes.details import details_of
 from workers.kubernetes.evidence import Evidence
 from workers.kubernetes.offers import Found, Offers, offer_of
@@ -31,8 +32,6 @@ if TYPE_CHECKING:
     from workers.kubernetes.live import Live
     from workers.kubernetes.plan import Params
     from workers.kubernetes.releases import Recorded
-
-_CATCH_UP_S = 0.5
 
 
 class KubernetesDriver:
@@ -150,9 +149,7 @@ class KubernetesDriver:
     def _look(self) -> Live:
         self._live = live = look(self._cluster, self._instance)
         self._steps.newest = live.workload
-        if not live.is_caught_up:
-            message = f"the controller of {live.name} has not seen its newest template yet"
-            raise NotYet(Reason.BACKOFF, message, retry_after_s=_CATCH_UP_S)
+        require_caught_up(live, self._clock())
         return live
 
     def _foreseen(self, live: Live, make: Callable[[str], Plan]) -> Plan:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from rules.decisions import Reason
 from rules.instances import WorkloadKind
+from workers.kubernetes.catching_up import refusal
 from workers.kubernetes.marks import labels_of
 from workers.kubernetes.pods import fails_by_itself, is_leaving, is_ready, why_not_ready
 
@@ -50,7 +51,8 @@ def judge(live: Live, *, old_deadline: str = "") -> Verdict:
     The controller leaves that condition as it is until something moves, even once it has seen our change.
     """
     if not live.is_caught_up:
-        return Waiting("its controller has not seen the change yet")
+        words = refusal(live.workload)
+        return Waiting(f"its controller has not seen the change yet{f': {words}' if words else ''}")
     if live.replicas == 0:
         left = int(_status(live).get("replicas", 0))
         return Waiting(f"{_pods(left)} still to go") if left else Done()
@@ -119,7 +121,7 @@ def _deployment(live: Live, old_deadline: str) -> Verdict:
     updated, total = int(status.get("updatedReplicas", 0)), int(status.get("replicas", 0))
     available = int(status.get("availableReplicas", 0))
     if updated < wanted:
-        return Waiting(_because(f"{updated} of {_pods(wanted)} made anew", _new_pods(live)))
+        return Waiting(_because(f"{updated} of {_pods(wanted)} made anew", _new_pods(live), live.workload))
     if total > updated:
         return Waiting(_because(f"{_pods(total - updated)} of other revisions still to go", _new_pods(live)))
     if total > wanted:
@@ -175,8 +177,8 @@ def _status(live: Live) -> Json:
     return live.workload.get("status") or {}
 
 
-def _because(what: str, pods: Sequence[Json]) -> str:
-    why = why_not_ready(pods)
+def _because(what: str, pods: Sequence[Json], workload: Json | None = None) -> str:
+    why = why_not_ready(pods) or (refusal(workload) if workload else "")
     return f"{what}: {why}" if why else what
 
 
