@@ -18,16 +18,18 @@ if TYPE_CHECKING:
     from pydantic import SecretStr
 
 _PLAIN_S = 10.0
+TOKEN_VARIABLE = "ROLLBACK_TOKEN"  # noqa: S105 - its name
 PLANNING_S = 60.0
 """A dry run waits for workers, who wait for hosts."""
 
 
 @dataclass(frozen=True, slots=True)
 class Api:
-    """One server and the token to show it."""
+    """One server and the token to show it, which was found in `source`."""
 
     url: str
     token: SecretStr | None = None
+    source: str = ""
 
     def get(self, path: str, **query: object) -> dict[str, Any]:
         """Read something; what is None is left out of the query."""
@@ -71,6 +73,16 @@ class Api:
             raise Unreachable(f"What answers at {self.url} is not the controller. Check --url.")
         return content
 
+    def _advice(self) -> str:
+        """Say which token was shown: what wins hides the others."""
+        if self.source == TOKEN_VARIABLE:
+            return (
+                f"The variable {TOKEN_VARIABLE} holds our token, and wins: set it to one that has the role, or "
+                "unset it and set ROLLBACK_TOKEN_FILE to a file with one."
+            )
+        ours = f"Our token is that of {self.source}. " if self.source else ""
+        return f"{ours}Set ROLLBACK_TOKEN_FILE to a file with a token that has the role."
+
     def _refused(self, code: int, body: bytes) -> Failed:
         try:
             content = json.loads(body)
@@ -78,10 +90,7 @@ class Api:
             content = None
         said = content.get("error") if isinstance(content, dict) else None
         if code in {401, 403}:
-            return NotAdmitted(
-                f"The controller does not admit us: {said or code}. Set ROLLBACK_TOKEN_FILE to a file "
-                "with a token that has the role."
-            )
+            return NotAdmitted(f"The controller does not admit us: {said or code}. {self._advice()}")
         if said is None:
             return Unreachable(f"What answers at {self.url} is not the controller ({code}). Check --url.")
         return Unreachable(f"The controller cannot: {said}") if code >= 500 else Failed(f"{said}")

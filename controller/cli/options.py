@@ -48,7 +48,9 @@ def api(config: Path | None, url: str | None) -> Api:
     from controller.cli.token import find_token  # noqa: PLC0415
 
     settings = load(config)
-    return Api(url.rstrip("/") if url else settings.server_url, find_token(settings))
+    found = find_token(settings)
+    address = url.rstrip("/") if url else settings.server_url
+    return Api(address, found.secret, found.source) if found else Api(address)
 
 
 def load_house(settings: Settings) -> House:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from controller.cli.hints import by_hand
 from controller.cli.terminal import say
 from rules.instances import read_instance
+
+_NOTHING_BACK = "nothing to take back"
 
 
 def print_plan(answer: dict[str, Any]) -> bool:
@@ -15,11 +18,14 @@ def print_plan(answer: dict[str, Any]) -> bool:
         say(f"{label}: {plan['from_release'] or '(none)'} → {plan['to_release']}", bold=True)
         for number, step in enumerate(plan["steps"], 1):
             say(f"  {number}. {step['does']}")
-            say(f"     way back: {step['way_back']}", style="bright_black")
+            if not step["way_back"].startswith(_NOTHING_BACK):
+                say(f"     way back: {step['way_back']}", style="bright_black")
     else:
         refusal = answer.get("refusal") or {"reason": "unknown-state", "detail": "no worker said why"}
         say(f"{label}: would be refused ({refusal['reason']})", bold=True, style="red")
         say(f"  {refusal['detail']}")
+        if hint := by_hand(refusal["reason"], answer["instance"]):
+            say(f"  by hand: {hint}")
     for note in (*notes_of(plan), *(answer.get("notes") or ())):
         say(f"  note: {note}", style="yellow")
     _print_candidates(answer.get("candidates") or [])
@@ -39,6 +45,7 @@ def _print_candidates(candidates: list[dict[str, Any]]) -> None:
         return
     say(f"  because {chosen['detail'] or chosen['reason']}", style="bright_black")
     for candidate in candidates:
-        if not candidate["kept"] and candidate["release"] != chosen["release"]:
+        is_news = not candidate["kept"] and candidate["reason"] != "release-current"
+        if is_news and candidate["release"] != chosen["release"]:
             said = candidate["detail"] or candidate["reason"]
             say(f"  not {candidate['release']}: {said}", style="bright_black")

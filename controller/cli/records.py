@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 from controller.cli.failures import Failed
+from controller.cli.hints import by_hand
 from rules.instances import HostInstance, read_instance
 
 SETTLED = frozenset({"ended", "held"})
@@ -72,14 +73,16 @@ def because(record: dict[str, Any]) -> str:
 def next_step(record: dict[str, Any]) -> str:
     """Say what a person should do now; every state has an answer."""
     ident, again = record["id"], _again(record)
+    mend = by_hand(record["reason"], record["instance"]) or "mend what the reason names"
+    mend = mend[0].upper() + mend[1:]
     by_outcome = {
         "recovered": "Nothing. Find out what was wrong with the release before it is deployed again.",
         "resolved": "Nothing: the alerts resolved before anything was changed.",
         "superseded": "Nothing here: look at the newer rollback of this instance in `rollbackctl history`.",
         "ineffective": "Look for another cause: the release was changed and the alert went on.",
         "inconclusive": "Look at the alert yourself: monitoring did not say whether it helped.",
-        "failed": f"Mend what the reason names; {again} tries again.",
-        "refused": f"Nothing was changed. Mend what the reason names; {again} tries again.",
+        "failed": f"{mend}; {again} tries again.",
+        "refused": f"Nothing was changed. {mend}; {again} tries again.",
         "cancelled": f"Nothing, or {again} if it is wanted after all.",
     }
     by_state = {

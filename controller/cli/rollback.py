@@ -11,14 +11,19 @@ from controller.cli.api import PLANNING_S
 from controller.cli.failures import Failed
 from controller.cli.options import api, api_options, json_option
 from controller.cli.plans import print_plan
+from controller.cli.records import cause, label, moves, path_of, standing
 from controller.cli.terminal import print_json, say
+from controller.cli.times import ago, now
 from rules.instances import read_instance
 from rules.rule import read_to, to_word
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from controller.cli.api import Api
+
 _SAME_AS = "same-as:"
+_MOST_RECENT = 100
 
 
 @click.command("rollback")
@@ -93,13 +98,15 @@ def command(  # noqa: PLR0913 - the words of the command line
     if not as_json and answer.get("note"):
         say(answer["note"], style="bright_black")
     if dry_run:
+        if not as_json:
+            _add_left(server, service, answer["plans"])
         _print_plans(answer["plans"], as_json=as_json)
         return
     if as_json and not wait:
         print_json(answer)
     if not as_json:
         _print_opened(answer["rollbacks"])
-    _check_taken(answer["rollbacks"])
+    _check_taken(server, answer["rollbacks"])
     if wait:
         from controller.cli.following import follow  # noqa: PLC0415 - for those who wait
 
@@ -138,6 +145,21 @@ def _entry(word: str) -> str | dict[str, Any]:
     return {"version": word}
 
 
+def _add_left(server: Api, service: str, plans: list[dict[str, Any]]) -> None:
+    """Note where a plan goes to a release that was rolled back from: by its name it is taken nevertheless."""
+    if not any(plan.get("plan") for plan in plans):
+        return
+    recent = server.get("rollbacks", service=service, limit=_MOST_RECENT, state="ended")["rollbacks"]
+    for plan in plans:
+        to = (plan.get("plan") or {}).get("to_release")
+        left = next((r for r in recent if (r["instance"], r["from"]) == (plan["instance"], to) and r["to"]), None)
+        if to and left is not None and left["committed_at"]:
+            said = (
+                f"{to} was itself rolled back from {ago(left['committed_at'], now())}: {left['id']}, {cause(left)}"
+            )
+            plan["notes"] = [*(plan.get("notes") or ()), said]
+
+
 def _print_plans(plans: list[dict[str, Any]], *, as_json: bool) -> None:
     if as_json:
         print_json({"plans": plans})
@@ -160,16 +182,23 @@ def _print_opened(rollbacks: list[dict[str, Any]]) -> None:
         say(f"{rollback['id']}  {label}{joined}")
 
 
-def _check_taken(rollbacks: list[dict[str, Any]]) -> None:
+def _check_taken(server: Api, rollbacks: list[dict[str, Any]]) -> None:
     """Say so where a rollback that was there already goes elsewhere, or otherwise, than what was asked for."""
     other = [rollback for rollback in rollbacks if not rollback.get("taken", True)]
     if not other:
         return
-    goes = "; ".join(f"{r['id']} goes to {', '.join(map(_word, r['to']))}" for r in other)
+    goes = "; ".join(_already(server.get(path_of(one["id"])), one["to"]) for one in other)
+    ident = other[0]["id"]
     raise Failed(
-        f"Joined, and what you asked for is not taken: {goes}, as it was opened. "
-        f"Wait for its end, or `rollbackctl cancel {other[0]['id']}`, and ask again."
+        f"{goes}. Nothing of yours was added. `rollbackctl show {ident}` tells how it goes on; "
+        f"`rollbackctl cancel {ident}` and ask again, while it has changed nothing."
     )
+
+
+def _already(record: dict[str, Any], to: list[Any]) -> str:
+    """Say who takes an instance back already, and where to."""
+    where = moves(record) if record["to"] else f"to {', '.join(map(_word, to))}"
+    return f"{label(record)}: {cause(record)} already takes it back, {where} ({standing(record)})"
 
 
 def _word(entry: str | dict[str, Any]) -> str:

@@ -7,10 +7,11 @@ from typing import Any
 
 import click
 
+from controller.cli.evidence import evidence_lines
 from controller.cli.options import api, api_options, json_option
 from controller.cli.plans import notes_of
 from controller.cli.records import because, cause, next_step, path_of, standing, subject
-from controller.cli.stories import evidence_lines, journal_lines
+from controller.cli.stories import journal_lines
 from controller.cli.terminal import clean, coloured, faint, print_json, say
 from controller.cli.times import ago, now, stamp
 

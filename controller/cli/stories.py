@@ -1,13 +1,10 @@
-"""Turns a journal and what was kept as evidence into lines that a person reads from top to bottom."""
+"""Turns a journal into lines that a person reads from top to bottom."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from controller.cli.times import offset, parse
-
-_MOST_EVIDENCE = 12
-_LONGEST = 160
 
 
 def journal_lines(record: dict[str, Any]) -> list[str]:
@@ -37,9 +34,7 @@ def told(entry: dict[str, Any]) -> str:
     """Say in a few words what an entry of the journal (other than an intent) means."""
     match entry["kind"]:
         case "done":
-            found = entry.get("seen", {}).get("found")
-            back = "way back: " if entry.get("phase") == "way-back" else ""
-            return f"{back}{entry['does']}" + (f" ({found})" if found else "")
+            return _done(entry)
         case "prepared":
             return "looked at the target, kept the evidence, chose " + _chosen(entry)
         case "taken-over":
@@ -48,6 +43,15 @@ def told(entry: dict[str, Any]) -> str:
             return f"not good, going back: {entry.get('detail') or entry.get('reason')}"
         case kind:
             return str(entry.get("detail") or kind)
+
+
+def _done(entry: dict[str, Any]) -> str:
+    """Say what was done; a step that fails no rollback is also over where it could not be done."""
+    seen = entry.get("seen", {})
+    does = ("way back: " if entry.get("phase") == "way-back" else "") + str(entry["does"])
+    if seen.get("why") and not (seen.get("event") or seen.get("stripped")):
+        return f"not done, and nothing depends on it: {does}: {seen['why']}"
+    return does + (f" ({seen['found']})" if seen.get("found") else "")
 
 
 def _chosen(entry: dict[str, Any]) -> str:
@@ -68,31 +72,3 @@ def _ending(record: dict[str, Any]) -> str:
 
 def _seconds(milliseconds: float) -> str:
     return f"{milliseconds / 1000:.2f} s" if milliseconds >= 1000 else f"{milliseconds:.0f} ms"
-
-
-def evidence_lines(record: dict[str, Any]) -> list[str]:
-    """Summarise what was kept; `--json` has all of it."""
-    prepared = [entry for entry in record["journal"] if entry["kind"] == "prepared"]
-    if not prepared:
-        return []
-    evidence = prepared[-1].get("evidence") or {}
-    lines = [line for name, value in evidence.items() for line in _facts(name, value)]
-    more = len(lines) - _MOST_EVIDENCE
-    return lines if more <= 0 else [*lines[:_MOST_EVIDENCE], f"… and {more} lines more: --json has all of it"]
-
-
-def _facts(name: str, value: object) -> list[str]:
-    if value in (None, "", [], {}):
-        return []
-    if isinstance(value, dict):
-        return [f"{name}: " + _cut(", ".join(f"{k}={v}" for k, v in value.items() if v not in (None, "", [], {})))]
-    if isinstance(value, list):
-        value = "\n".join(map(str, value))
-    lines = [line for line in str(value).splitlines() if line.strip()]
-    if len(lines) <= 1:
-        return [_cut(f"{name}: {line}") for line in lines]
-    return [f"{name}, the last of {len(lines)} lines:", *(_cut(f"  {line}") for line in lines[-6:])]
-
-
-def _cut(text: str) -> str:
-    return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from controller.cli.api import TOKEN_VARIABLE
 from controller.cli.failures import Unusable
 from controller.settings.secrets import SecretUnreadable, read_secret
 from controller.settings.settings import Role
@@ -16,7 +18,15 @@ if TYPE_CHECKING:
     from controller.settings import Settings
 
 
-def find_token(settings: Settings) -> SecretStr | None:
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A token, and where it was found."""
+
+    secret: SecretStr
+    source: str
+
+
+def find_token(settings: Settings) -> Found | None:
     """Look in ROLLBACK_TOKEN, then ROLLBACK_TOKEN_FILE or `token_file`, then among the server's own tokens.
 
     The last is for the machine the server runs on: a token with the role operate whose file we may read.
@@ -24,13 +34,13 @@ def find_token(settings: Settings) -> SecretStr | None:
     """
     from pydantic import SecretStr  # noqa: PLC0415
 
-    if value := os.environ.get("ROLLBACK_TOKEN"):
-        return SecretStr(value.strip())
+    if value := os.environ.get(TOKEN_VARIABLE):
+        return Found(SecretStr(value.strip()), TOKEN_VARIABLE)
     if settings.token_file is not None:
-        return _named(settings.token_file)
+        return Found(_named(settings.token_file), str(settings.token_file))
     for token in settings.auth.tokens:
         if Role.OPERATE in token.roles and os.access(token.file, os.R_OK):
-            return _named(token.file)
+            return Found(_named(token.file), str(token.file))
     return None
 
 

@@ -98,9 +98,10 @@ def test_whoever_is_not_admitted_is_told_how_to_be(running: Installation) -> Non
     """A wrong token, and one without the role."""
     wrong = run(running, "status", ROLLBACK_TOKEN="nonsense")
     assert wrong.returncode == 4
-    assert "Set ROLLBACK_TOKEN_FILE" in wrong.stderr
+    assert "The variable ROLLBACK_TOKEN holds our token, and wins" in wrong.stderr
     reader = run(running, "rollback", "canary", "--all", ROLLBACK_TOKEN_FILE=str(running.token_file("reader")))
     assert reader.returncode == 4
+    assert f"Our token is that of {running.token_file('reader')}" in reader.stderr
 
 
 def test_a_server_that_is_not_there_is_3(local: Installation) -> None:
@@ -156,8 +157,8 @@ def test_who_joins_a_rollback_that_goes_elsewhere_is_told(local: Installation) -
         assert (again.returncode, "which this joins" in again.stdout) == (0, True)
         other = run(local, "rollback", "canary", "--all", "--to", "v1.1.0")
     assert other.returncode == 1
-    assert "what you asked for is not taken" in other.stderr
-    assert "goes to previous" in other.stderr
+    assert "operator, by hand already takes it back, to previous (planned)" in other.stderr
+    assert "Nothing of yours was added" in other.stderr
 
 
 def test_a_service_that_nobody_knows_is_said_to_be_unknown(local: Installation) -> None:

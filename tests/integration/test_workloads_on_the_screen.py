@@ -11,7 +11,7 @@ import pytest
 from testbed.redis import Redis
 from testbed.web_face import WebFace, web_face
 
-from controller.cli import following, history, show, status
+from controller.cli import following, history, rollback, show, status
 from controller.cli.api import Api
 from controller.cli.failures import Failed
 from controller.cli.plans import print_plan
@@ -75,6 +75,51 @@ def test_what_to_know_of_a_plan_is_shown(face: WebFace, ident: str, capsys: pyte
     assert "note: the next apply brings it back" in capsys.readouterr().out
     face.ledger._client.hset(f"rc:rollback:{ident}", "plan", json.dumps(plan))
     assert "note the next apply brings it back" in said(capsys, show.command, ident)
+
+
+def test_a_plan_says_what_is_news(capsys: pytest.CaptureFixture[str]) -> None:
+    """Not that what runs now is no release to go back to, nor that nothing has to be taken back."""
+    looks = {"kind": "rollout", "does": "see it", "way_back": "nothing to take back: it only looks", "values": {}}
+    writes = {"kind": "patch", "does": "write v1", "way_back": "write v2", "values": {}}
+    candidates = [
+        {"release": "v1", "kept": True, "reason": "allowed", "detail": "it is older"},
+        {"release": "v2", "kept": False, "reason": "release-current", "detail": "it runs now"},
+        {"release": "v0", "kept": False, "reason": "no-candidate", "detail": "it is not the newest"},
+    ]
+    plan = {"from_release": "v2", "to_release": "v1", "steps": [writes, looks]}
+    assert print_plan({"instance": WEB, "plan": plan, "candidates": candidates})
+    printed = capsys.readouterr().out
+    assert printed.count("way back") == 1
+    assert "it runs now" not in printed
+    assert "not v0: it is not the newest" in printed
+
+
+def test_a_refused_plan_says_what_to_do_by_hand(capsys: pytest.CaptureFixture[str]) -> None:
+    """Whoever asks by hand has no rule to change."""
+    refusal = {"reason": "gitops-owned", "detail": "Argo CD keeps it"}
+    assert not print_plan({"instance": WEB, "plan": None, "refusal": refusal})
+    assert (
+        "by hand: roll back where it is kept (in Argo CD, in Git), or add `--gitops force`"
+        in capsys.readouterr().out
+    )
+
+
+def test_going_back_to_what_was_rolled_back_from_is_noted(face: WebFace, ident: str) -> None:
+    """By its name it is taken; nobody should do so unawares."""
+    face.ledger.rollbacks.cancel(ident, by="ann", why="")
+    fields = {"from": "v2", "to": "v1", "committed_at": "1795232876000"}
+    face.ledger._client.hset(f"rc:rollback:{ident}", mapping=fields)
+    plans: list[dict[str, Any]] = [
+        {"instance": WEB, "plan": {"to_release": "v2"}},
+        {"instance": WEB, "plan": {"to_release": "v1"}},
+        {"instance": f"{WEB}2", "plan": {"to_release": "v2"}},
+        {"instance": WEB, "plan": None},
+    ]
+    rollback._add_left(Api("http://127.0.0.1:1"), "web", plans)
+    noted = [plan.get("notes", []) for plan in plans]
+    assert noted[1:] == [[], [], []]
+    assert noted[0][0].startswith("v2 was itself rolled back from ")
+    assert noted[0][0].endswith(f": {ident}, ann, by hand")
 
 
 def test_status_says_hosts_only_where_there_may_be_some(

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+from controller.cli.evidence import evidence_lines
 from controller.cli.records import next_step, subject
-from controller.cli.stories import evidence_lines, journal_lines
+from controller.cli.stories import journal_lines
 from controller.cli.times import ago, offset, parse, span
 from controller.ledger import End, State
 
@@ -71,8 +72,59 @@ def test_evidence_is_a_summary() -> None:
         "restarts: 3",
         "state: ActiveState=failed",
         "log, the last of 50 lines:",
-        *(f"  line {n}" for n in range(44, 50)),
+        *(f"  line {n}" for n in range(40, 50)),
     ]
+
+
+def test_evidence_of_pods_is_their_reason_their_last_words_and_the_events() -> None:
+    """Each line whole; what is empty is left out."""
+    said = "shop bad: cannot " + "reach the database at db-0.db.shop.svc:5432, " * 4
+    evidence = {
+        "pods": [
+            {"pod": "db-2", "why": "crashes", "restarts": 3, "logs": {"app (previous)": f"start\n{said}\n"}},
+            {"pod": "db-3", "why": "", "restarts": 0, "logs": {"app (current)": None}},
+        ],
+        "failing": 2,
+        "events": [
+            {"about": "pod db-2", "reason": "BackOff", "message": "Back-off restarting", "count": 1, "last": "x"}
+        ],
+        "unavailable": [],
+    }
+    assert evidence_lines({**RECORD, "journal": [_entry("prepared", 1, candidates=[], evidence=evidence)]}) == [
+        "failing: 2",
+        "pod db-2: crashes, 3 restarts",
+        "  app (previous), 2 lines:",
+        "    start",
+        f"    {said}",
+        "pod db-3: not ready",
+        "pod db-2: BackOff: Back-off restarting",
+    ]
+
+
+@pytest.mark.parametrize(
+    "seen", [{"event": None, "why": "create events: not allowed"}, {"stripped": False, "why": "x"}]
+)
+def test_a_step_that_could_not_be_done_does_not_read_as_done(seen: dict[str, Any]) -> None:
+    """It fails no rollback, and says why."""
+    journal = [_step("done", 63, 0, "say so in an Event", seen=seen)]
+    (line,) = [line for line in journal_lines({**RECORD, "journal": journal}) if "Event" in line]
+    assert line.endswith(f"not done, and nothing depends on it: say so in an Event: {seen['why']}")
+
+
+@pytest.mark.parametrize(
+    ("reason", "says"),
+    [
+        ("paused", "`kubectl rollout resume statefulset/db -n shop`, then try again; `rollbackctl"),
+        ("gitops-owned", "or add `--gitops force`; `rollbackctl"),
+        ("first-release", "Add `--to same-as:track=stable`"),
+        ("forbidden", "Nothing was changed. Mend what the reason names; `rollbackctl"),
+    ],
+)
+def test_what_to_do_about_a_refusal_is_said_in_words_of_the_command_line(reason: str, says: str) -> None:
+    """Whoever acts by hand has no rule to change."""
+    record = {**RECORD, "instance": "kubernetes/eu/shop/statefulset/db", "outcome": "refused", "reason": reason}
+    assert says in next_step(record)
+    assert "mend" in next_step({**RECORD, "outcome": "refused", "reason": reason}).lower()
 
 
 @pytest.mark.parametrize(
