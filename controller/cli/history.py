@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from controller.cli.options import api, api_options, json_option
-from controller.cli.records import cause, label, moves, standing
+from controller.cli.records import alert_words, cause, label, moves, standing
 from controller.cli.terminal import print_json, print_table, say
 from controller.cli.times import ago, now
 
 if TYPE_CHECKING:
     from controller.cli.api import Api
+
+_MOST_RECENT = 500
 
 
 @click.command("history")
@@ -37,7 +39,7 @@ def command(
 ) -> None:
     """List rollbacks, or what was decided about each alert, the newest first."""
     if decisions:
-        _print_decisions(api(config, url).get("decisions", limit=limit), as_json=as_json)
+        _print_decisions(api(config, url), limit, as_json=as_json)
         return
     server = api(config, url)
     answer = server.get("rollbacks", limit=limit, service=service, state=state)
@@ -65,7 +67,8 @@ def _nothing(server: Api, service: str | None) -> str:
     )
 
 
-def _print_decisions(answer: dict[str, Any], *, as_json: bool) -> None:
+def _print_decisions(server: Api, limit: int, *, as_json: bool) -> None:
+    answer = server.get("decisions", limit=limit)
     if as_json:
         print_json(answer)
         return
@@ -73,13 +76,24 @@ def _print_decisions(answer: dict[str, Any], *, as_json: bool) -> None:
         say("No decisions yet: no alert has met a rule. `rollbackctl rules explain` tries one.")
         return
     moment = now()
+    rollbacks = server.get("rollbacks", limit=_MOST_RECENT)["rollbacks"]
     print_table(
         ("HEARD", "ALERT", "RULE", "DECIDED", "WHY"),
         (
-            (ago(str(d["at"]), moment), d["fingerprint"], d["rule"], d["outcome"], f"{d['reason']}: {d['detail']}")
+            (ago(str(d["at"]), moment), alert_words(d), d["rule"], d["outcome"], _why(d, rollbacks))
             for d in answer["decisions"]
         ),
     )
+
+
+def _why(decision: dict[str, Any], rollbacks: list[dict[str, Any]]) -> str:
+    """Say why, and of each rollback that it led to how that stands now."""
+    why = f"{decision['reason']}: {decision['detail']}"
+    for record in rollbacks:
+        if record["id"] in decision["detail"]:
+            reason = f", {record['reason']}" if record["reason"] not in ("", standing(record)) else ""
+            why = why.replace(record["id"], f"{record['id']} (now {standing(record)}{reason})")
+    return why
 
 
 def print_rollbacks(rollbacks: list[dict[str, Any]]) -> None:

@@ -12,6 +12,11 @@ from rules.instances import HostInstance, read_instance
 SETTLED = frozenset({"ended", "held"})
 """States in which nothing more happens by itself."""
 
+_ABOUT = (
+    *("exported_pod", "pod", "deployment", "statefulset", "daemonset", "workload"),
+    *("instance", "namespace", "service", "job"),
+)
+
 GOOD = frozenset({"recovered", "resolved", "superseded"})
 """Outcomes after which nobody needs to do anything."""
 
@@ -42,6 +47,14 @@ def short(record: dict[str, Any]) -> str:
     """Name the instance where there is little room: its host, or its workload."""
     instance = read_instance(record["instance"])
     return instance.host if isinstance(instance, HostInstance) else instance.name
+
+
+def alert_words(decision: dict[str, Any]) -> str:
+    """Name the alert of a decision: its name and what it is about, and the fingerprint that finds it elsewhere."""
+    labels = decision.get("labels") or {}
+    about = next((labels[label] for label in _ABOUT if labels.get(label)), "")
+    name = " ".join(part for part in (labels.get("alertname", ""), about) if part)
+    return f"{name} {decision['fingerprint']}".strip()
 
 
 def _again(record: dict[str, Any]) -> str:

@@ -82,13 +82,17 @@ def _print_wrong(status: dict[str, Any]) -> None:
         say("The files have errors; the rules and hosts read before stay in force", style="red", bold=True)
     for error in errors:
         say(f"  {error}")
-    troubles = [f"cluster {c['name']}: {c['trouble']}" for c in status["clusters"] if c["trouble"]]
+    troubles = [f"cluster {c['name']}{_since(c)}: {c['trouble']}" for c in status["clusters"] if c["trouble"]]
     complaints = [*status["complaints"], *troubles]
     if complaints:
         say()
         say("This needs attention", style="yellow", bold=True)
     for complaint in complaints:
         say(f"  {complaint}")
+
+
+def _since(cluster: dict[str, Any]) -> str:
+    return f" ({span(cluster['trouble_s_ago'])} ago)"
 
 
 def _print_moving(clusters: list[dict[str, Any]]) -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import orjson
 
 from controller.ledger.connection import Client, Scripts, translated
-from controller.ledger.keys import DECISIONS
+from controller.ledger.keys import DECISIONS, key
 from controller.ledger.records import DecisionSeen, iso
 from rules.decisions import Decision
 
@@ -65,6 +65,15 @@ class Decisions:
                 break
             newest = f"({entries[-1][0]}"
         return tuple(found)
+
+    def labels(self, fingerprints: Iterable[str]) -> dict[str, dict[str, str]]:
+        """Return the labels of alerts that are remembered, by fingerprint."""
+        names = sorted(fingerprints)
+        with translated(), self._client.pipeline(transaction=False) as pipe:
+            for name in names:
+                pipe.hget(key("episode", name), "labels")
+            found = pipe.execute()
+        return {name: orjson.loads(text) for name, text in zip(names, found, strict=True) if text}
 
 
 def _seen(ident: str, fields: dict[str, str]) -> DecisionSeen:

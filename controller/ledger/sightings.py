@@ -57,6 +57,8 @@ class Swept:
     moving: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     moving_in_all: int = 0
     trouble: str = ""
+    trouble_age_s: float | None = None
+    """Since the trouble was last met; None where there is none."""
 
 
 class Sightings:
@@ -144,9 +146,9 @@ def _fresh(kept: Mapping[str, str], now_ms: int) -> dict[str, tuple[float, Any]]
 
 
 def _swept(cluster: str, whole: tuple[float, Any] | None, trouble: tuple[float, Any] | None) -> Swept:
-    said = trouble[1] if trouble else ""
+    since, said = trouble or (None, "")
     if whole is None:
-        return Swept(cluster, None, trouble=said)
+        return Swept(cluster, None, trouble=said, trouble_age_s=since)
     age_s, told = whole
     moving = {instance: tuple(images) for instance, images in told["moving"].items()}
-    return Swept(cluster, age_s, told["workloads"], moving, told["moving_in_all"], said)
+    return Swept(cluster, age_s, told["workloads"], moving, told["moving_in_all"], said, since)

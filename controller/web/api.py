@@ -16,7 +16,7 @@ from controller.web.inputs import CancelAsked, PlansAsked, RollbackAsked, is_tak
 from controller.web.planning import Planning
 from controller.web.refusals import Refusal, json_response
 from controller.web.selection import by_id, select
-from controller.web.states import decision_shown, status_shown
+from controller.web.states import decisions_shown, status_shown
 from controller.web.workloads import select_workloads
 from rules.notifications import parse_notification
 from rules.workloads.disclosure import without_templates
@@ -85,11 +85,12 @@ class Api:
         """Show one rollback with its journal and the decisions about the alerts behind it."""
         self._admit(Role.READ)
         rollback = self._existing(ident)
-        decisions = [
-            decision_shown(seen)
+        seen = [
+            one
             for fingerprint in rollback.episodes[:_EPISODES_SHOWN]
-            for seen in self._ledger.decisions.list(20, fingerprint=fingerprint)
+            for one in self._ledger.decisions.list(20, fingerprint=fingerprint)
         ]
+        decisions = decisions_shown(self._ledger, seen)
         journal = without_templates(self._ledger.rollbacks.journal(ident))
         return json_response({**rollback.public(), "journal": journal, "decisions": decisions})
 
@@ -143,7 +144,7 @@ class Api:
         if fingerprint is not None and not _FINGERPRINT.fullmatch(fingerprint):
             raise Refusal(400, "fingerprint must be 1 to 32 lower-case hexadecimal digits", field="fingerprint")
         seen = self._ledger.decisions.list(limit, fingerprint=fingerprint)
-        return json_response({"decisions": [decision_shown(decision) for decision in seen]})
+        return json_response({"decisions": decisions_shown(self._ledger, seen)})
 
     def show_status(self) -> Response:
         """Show what is going on, on one screen."""

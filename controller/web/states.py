@@ -1,4 +1,4 @@
-"""How what is known is shown: the status of the whole, and one decision."""
+"""How what is known is shown: the status of the whole, and decisions."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 from controller.ledger import State
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from controller.ledger import Ledger, Swept
     from controller.ledger.records import DecisionSeen
     from controller.settings.house import House
@@ -16,14 +18,19 @@ _UNFINISHED = tuple(state for state in State if state is not State.ENDED)
 _MOST_SHOWN = 100
 
 
-def decision_shown(seen: DecisionSeen) -> dict[str, Any]:
-    """Show one decision as the API does."""
-    return {
-        "at": seen.at,
-        "fingerprint": seen.fingerprint,
-        "rule_digest": seen.rule_digest,
-        **seen.decision,
-    }
+def decisions_shown(ledger: Ledger, decisions: Sequence[DecisionSeen]) -> list[dict[str, Any]]:
+    """Show decisions as the API does, each with the labels of its alert as far as they are remembered."""
+    labels = ledger.decisions.labels({seen.fingerprint for seen in decisions})
+    return [
+        {
+            "at": seen.at,
+            "fingerprint": seen.fingerprint,
+            "labels": labels.get(seen.fingerprint, {}),
+            "rule_digest": seen.rule_digest,
+            **seen.decision,
+        }
+        for seen in decisions
+    ]
 
 
 def status_shown(ledger: Ledger, house: House) -> dict[str, Any]:
@@ -62,4 +69,5 @@ def _cluster_shown(swept: Swept) -> dict[str, Any]:
         "moving": [{"instance": instance, "images": list(images)} for instance, images in swept.moving.items()],
         "moving_in_all": swept.moving_in_all,
         "trouble": swept.trouble,
+        "trouble_s_ago": swept.trouble_age_s,
     }

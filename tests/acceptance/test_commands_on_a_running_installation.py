@@ -36,7 +36,7 @@ def test_a_person_rolls_an_instance_back_and_reads_how_it_went(
     planned = run(running, "rollback", "canary", "--all", "--dry-run")
     assert planned.returncode == 0, planned.stderr
     assert "v1.3.0 → v1.2.0" in planned.stdout
-    assert planned.stdout.count("way back: ") >= 3
+    assert planned.stdout.count("way back: ") == 2
     assert canary.running() == "v1.3.0"
 
     done = run(running, "rollback", "canary", "--all", "--wait", "--reason", "errors \x1b[31msince noon")

@@ -15,7 +15,7 @@ from controller.cli import following, history, rollback, show, status
 from controller.cli.api import Api
 from controller.cli.failures import Failed
 from controller.cli.plans import print_plan
-from controller.ledger import NewRollback, Sweep
+from controller.ledger import Heard, HeardAlert, NewRollback, Sweep
 
 WEB = "kubernetes/eu/pay/deployment/web"
 LABEL = "deployment web in pay (cluster eu)"
@@ -120,6 +120,31 @@ def test_going_back_to_what_was_rolled_back_from_is_noted(face: WebFace, ident: 
     assert noted[1:] == [[], [], []]
     assert noted[0][0].startswith("v2 was itself rolled back from ")
     assert noted[0][0].endswith(f": {ident}, ann, by hand")
+
+
+def decided(face: WebFace, fingerprint: str, **decision: object) -> None:
+    facts = {"rule": "canary", "outcome": "roll-back", "reason": "allowed", "instances": {}, **decision}
+    fields = {"fingerprint": fingerprint, "rule_digest": "d", "decision": json.dumps(facts)}
+    face.ledger._client.xadd("rc:decisions", fields)
+
+
+def test_decisions_name_the_alert_and_how_their_rollback_stands(
+    face: WebFace, ident: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An alert that is forgotten is known by its fingerprint."""
+    labels = {"alertname": "HighErrorRate", "namespace": "pay", "pod": "web-5d4f-bb2bb"}
+    heard = HeardAlert("aa", True, 1, json.dumps(labels), "{}", ())
+    face.ledger.hear(Heard.of([heard]))
+    face.ledger._client.hset("rc:episode:aa", "labels", json.dumps(labels))
+    decided(face, "aa", detail=f"{LABEL}: rollback {ident}")
+    decided(face, "bb", detail="no", outcome="refuse", reason="pod-gone")
+    face.ledger.rollbacks.cancel(ident, by="ann", why="")
+    printed = said(capsys, history.command, "--decisions")
+    assert "HighErrorRate web-5d4f-bb2bb aa canary roll-back" in printed
+    assert f"rollback {ident} (now cancelled)" in printed
+    assert "ago bb canary refuse" in printed
+    first, second = face.ask("/api/v1/decisions").json["decisions"]  # type: ignore[index]
+    assert (first["labels"], second["labels"]) == ({}, labels)
 
 
 def test_status_says_hosts_only_where_there_may_be_some(
