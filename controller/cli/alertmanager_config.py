@@ -26,11 +26,16 @@ _ROUTE = """\
     - receiver: rollback-controller
       matchers: [{matchers}]
       continue: true
-      group_by: [alertname, service, instance]
+      group_by: [{group_by}]
       group_wait: 1s        # nobody waits for company
       group_interval: 1m    # how late a resolve may come; `verify.cleared-within` is at least twice as long
       repeat_interval: 5m   # a repeat after the change is how we learn that it did not help
 """
+
+_OF_ONE_HOST = ("alertname", "service", "instance")
+_OF_ONE_NAMESPACE = ("alertname", "cluster", "namespace")
+_OF_EITHER = ("alertname", "cluster", "namespace", "service")
+"""Never the instance: with workloads that is a pod's address."""
 
 
 @click.command("alertmanager-config")
@@ -50,17 +55,35 @@ def command(*, url: str | None, credentials_file: str | None, config: Path | Non
 
 def render(rules: Iterable[Rule], url: str, credentials_file: str | None) -> str:
     """Write the configuration; equal lists of matchers make one route."""
-    routes = dict.fromkeys(matchers for rule in rules for matchers in _matchers(rule))
+    routes: dict[tuple[str, ...], list[Rule]] = {}
+    for rule in rules:
+        for matchers in _matchers(rule):
+            routes.setdefault(matchers, []).append(rule)
     lines = [_HEAD, "route:\n  receiver: default\n"]
     if routes:
         lines.append("  routes:\n")
-    lines += [_ROUTE.format(matchers=", ".join(map(_quoted, matchers))) for matchers in routes]
+    lines += [
+        _ROUTE.format(matchers=", ".join(map(_quoted, matchers)), group_by=", ".join(_group_by(meant)))
+        for matchers, meant in routes.items()
+    ]
     lines.append("receivers:\n  - name: default\n  - name: rollback-controller\n    webhook_configs:\n")
     lines.append(f"      - url: {_quoted(url)}\n        send_resolved: true\n")
     if credentials_file is not None:
         lines.append("        http_config:\n          authorization:\n")
         lines.append(f"            credentials_file: {_quoted(credentials_file)}\n")
     return "".join(lines)
+
+
+def _group_by(rules: Iterable[Rule]) -> tuple[str, ...]:
+    """Return what one notification has in common.
+
+    An alert about a pod that is gone is understood by those about other pods of its workload, so they come
+    together. One about a host needs no company, and would only wait for the `group_interval` of another's.
+    """
+    targets = {rule.target.kubernetes is not None for rule in rules}
+    if targets == {True, False}:
+        return _OF_EITHER
+    return _OF_ONE_NAMESPACE if True in targets else _OF_ONE_HOST
 
 
 def _matchers(rule: Rule) -> Iterator[tuple[str, ...]]:

@@ -18,6 +18,12 @@ RULE = """
     target: {hosts: {instance: "{{ $labels.instance }}"}}
     to: [previous]
 """
+WORKLOADS = """
+  - name: workload-%d
+    when: %s
+    target: {kubernetes: {}, only: {track: canary}}
+    to: [previous]
+"""
 WHEN = [
     """{matchers: ['alertname="HighErrorRate"', 'severity="critical"']}""",
     """{matchers: ['alertname=~"High.*|It''s \\\\d+"', 'path!="C:\\\\x"', 'empty=""']}""",
@@ -27,12 +33,19 @@ WHEN = [
 
 
 def _printed(folder: Path, whens: list[str], settings: str = SETTINGS, *words: str) -> str:
-    rules = "".join(RULE % (at, when) for at, when in enumerate(whens))
+    _write(folder, "".join(RULE % (at, when) for at, when in enumerate(whens)), settings)
+    return _print(folder, *words)
+
+
+def _write(folder: Path, rules: str, settings: str = SETTINGS) -> None:
     (folder / "rules.yaml").write_text(
         f"version: rules/v1\nrules:{rules}" if rules else "version: rules/v1\nrules: []"
     )
     (folder / "inventory.yaml").write_text(INVENTORY)
     (folder / "rollback.yaml").write_text(settings)
+
+
+def _print(folder: Path, *words: str) -> str:
     done = CliRunner().invoke(cli, ["alertmanager-config", "--config", str(folder / "rollback.yaml"), *words])
     assert done.exit_code == 0, done.output
     return done.output
@@ -52,6 +65,36 @@ def test_every_rule_has_its_routes_once(tmp_path: Path) -> None:
     assert printed.count("- receiver: rollback-controller") == 3
     assert printed.count("\n      continue: true\n") == 3
     assert """matchers: ['a="1"', 'b="2"', 'c!~"x|y"']""" in printed
+
+
+@pytest.mark.parametrize(
+    ("rules", "group_by"),
+    [
+        ((RULE,), "[alertname, service, instance]"),
+        ((WORKLOADS,), "[alertname, cluster, namespace]"),
+        ((RULE, WORKLOADS), "[alertname, cluster, namespace, service]"),
+        ((WORKLOADS, RULE), "[alertname, cluster, namespace, service]"),
+    ],
+)
+def test_alerts_that_explain_each_other_come_together(
+    tmp_path: Path, rules: tuple[str, ...], group_by: str
+) -> None:
+    """Those about the pods of one workload do; a host's alert needs no company. One route serves both kinds."""
+    _write(tmp_path, "".join(rule % (0, WHEN[0]) for rule in rules))
+    printed = _print(tmp_path)
+    assert printed.count("group_by:") == 1
+    assert f"group_by: {group_by}\n" in printed
+    path = tmp_path / "alertmanager.yml"
+    path.write_text(printed)
+    amtool_accepts(path)
+
+
+def test_each_route_groups_for_its_own_rules(tmp_path: Path) -> None:
+    """In a set of both kinds that ask for different alerts."""
+    _write(tmp_path, RULE % (0, WHEN[0]) + WORKLOADS % (0, WHEN[1]))
+    hosts, workloads = _print(tmp_path).split("- receiver:")[1:3]
+    assert "group_by: [alertname, service, instance]" in hosts
+    assert "group_by: [alertname, cluster, namespace]" in workloads
 
 
 def test_it_sends_resolves_with_the_credentials_of_the_settings(tmp_path: Path) -> None:
