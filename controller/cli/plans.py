@@ -12,16 +12,17 @@ _NOTHING_BACK = "nothing to take back"
 
 
 def print_plan(answer: dict[str, Any]) -> bool:
-    """Print one instance's plan or refusal; returns whether there is a plan."""
+    """Print one instance's plan or refusal; returns whether it could be carried out."""
     label = read_instance(answer["instance"]).label
-    if plan := answer.get("plan"):
+    plan, refusal = answer.get("plan"), answer.get("refusal")
+    if plan:
         say(f"{label}: {plan['from_release'] or '(none)'} → {plan['to_release']}", bold=True)
         for number, step in enumerate(plan["steps"], 1):
             say(f"  {number}. {step['does']}")
             if not step["way_back"].startswith(_NOTHING_BACK):
                 say(f"     way back: {step['way_back']}", style="bright_black")
-    else:
-        refusal = answer.get("refusal") or {"reason": "unknown-state", "detail": "no worker said why"}
+    if refusal or not plan:
+        refusal = refusal or {"reason": "unknown-state", "detail": "no worker said why"}
         say(f"{label}: would be refused ({refusal['reason']})", bold=True, style="red")
         say(f"  {refusal['detail']}")
         if hint := by_hand(refusal["reason"], answer["instance"]):
@@ -29,7 +30,7 @@ def print_plan(answer: dict[str, Any]) -> bool:
     for note in (*notes_of(plan), *(answer.get("notes") or ())):
         say(f"  note: {note}", style="yellow")
     _print_candidates(answer.get("candidates") or [])
-    return bool(answer.get("plan"))
+    return bool(plan and not refusal)
 
 
 def notes_of(plan: dict[str, Any] | None) -> list[str]:

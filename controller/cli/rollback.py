@@ -163,7 +163,7 @@ def _add_left(server: Api, service: str, plans: list[dict[str, Any]]) -> None:
 def _print_plans(plans: list[dict[str, Any]], *, as_json: bool) -> None:
     if as_json:
         print_json({"plans": plans})
-        good = all(plan.get("plan") for plan in plans)
+        good = all(plan.get("plan") and not plan.get("refusal") for plan in plans)
     else:
         planned = [print_plan(plan) for plan in plans]
         good = all(planned)

@@ -81,7 +81,7 @@ class FakeDriver:
 
 def test_a_dry_run_leaves_the_worker_without_a_template(face: WebFace) -> None:
     """Not even the ledger has it then."""
-    site: Any = SimpleNamespace(ledger=face.ledger, reach=lambda *_: FakeDriver())
+    site: Any = SimpleNamespace(ledger=face.ledger, reach=lambda *_: FakeDriver(), just_left=lambda _: frozenset())
     answers: list[Any] = []
     asked = {"instances": [WEB.id], "to": ["previous"]}
     asking = Thread(target=lambda: answers.append(face.ask("/api/v1/plans", "reader", body=asked)))

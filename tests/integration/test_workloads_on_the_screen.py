@@ -104,6 +104,18 @@ def test_a_refused_plan_says_what_to_do_by_hand(capsys: pytest.CaptureFixture[st
     )
 
 
+def test_a_plan_that_would_be_refused_is_no_yes(capsys: pytest.CaptureFixture[str]) -> None:
+    """What it would have been is shown, and what bars the way."""
+    plan = {"from_release": "v2", "to_release": "v1", "steps": []}
+    assert not print_plan(
+        {"instance": WEB, "plan": plan, "refusal": {"reason": "paused", "detail": "it is paused"}}
+    )
+    printed = capsys.readouterr().out
+    assert "v2 → v1" in printed
+    assert "would be refused (paused)" in printed
+    assert "`kubectl rollout resume deployment/web -n pay`" in printed
+
+
 def test_going_back_to_what_was_rolled_back_from_is_noted(face: WebFace, ident: str) -> None:
     """By its name it is taken; nobody should do so unawares."""
     face.ledger.rollbacks.cancel(ident, by="ann", why="")
