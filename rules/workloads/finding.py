@@ -138,15 +138,16 @@ def _check_updated(resolved: _Resolved) -> None:
                 "`pods: any` takes the workload back all the same"
             )
             raise not_meant(Reason.NOT_RUNNING, detail)
-    unknown = next((led for led in resolved.led if led.updated is None), None)
-    if unknown is None and not resolved.gone:
+    dark = next((led for led in resolved.led if led.updated is None), None)
+    if dark is None and not resolved.gone:
         return
-    detail = (
-        str(resolved.gone[0]) if unknown is None else f"{unknown.by} is about a pod of {unknown.workload.words}"
-    )
+    if dark is None:
+        detail = str(resolved.gone[0])
+    else:
+        detail = dark.unknown or f"{dark.by} is about a pod of {dark.workload.words}"
     raise refused(
         Reason.POD_GONE,
-        f"{detail}; whether that pod ran the newest revision cannot be told, and only then it counts. "
+        f"{detail}; which revision it ran is unknown, and only a pod of the newest counts. "
         "`pods: any` lets every pod count",
     )
 

@@ -76,7 +76,8 @@ def _makers(name: str, namespace: str, live: Live) -> list[ReplicaSetSeen | Work
 
 def _made_by(claim: PodNamed, maker: ReplicaSetSeen | WorkloadSeen, namespace: str, live: Live) -> Led:
     if isinstance(maker, WorkloadSeen):
-        return Led(claim.by, maker, updated=None)
+        unknown = f"the pod {claim.name} ({claim.by}) is gone; {maker.words} makes pods of this name"
+        return Led(claim.by, maker, updated=None, unknown=unknown)
     return led_by_replica_set(claim.by, maker, namespace, live)
 
 
@@ -93,7 +94,9 @@ def _led_by_siblings(
                 found[workload.kind, workload.name] = workload
     if len(found) != 1:
         return None
-    return Led(f"{claim.by} (by other alerts of the notification)", next(iter(found.values())), updated=None)
+    workload = next(iter(found.values()))
+    unknown = f"the pod {claim.name} ({claim.by}) is gone; other alerts here are about {workload.words}"
+    return Led(f"{claim.by} (by other alerts of the notification)", workload, updated=None, unknown=unknown)
 
 
 def _of_one_thing(labels: Mapping[str, str], others: Mapping[str, str]) -> bool:

@@ -20,11 +20,15 @@ _SETTLES_S = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Led:
-    """Where a claim led to. `updated`: whether it is about the newest revision; None where that is not known."""
+    """Where a claim led to. `updated`: whether it is about the newest revision; None where that is not known.
+
+    `unknown` says how it led there all the same, where that takes more than `by`.
+    """
 
     by: str
     workload: WorkloadSeen
     updated: bool | None = True
+    unknown: str = ""
 
 
 def led_by_pod(by: str, pod: PodSeen, namespace: str, live: Live) -> Led:

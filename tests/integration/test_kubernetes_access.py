@@ -202,7 +202,7 @@ def test_where_that_does_not_help_we_are_unauthorized(api: OddApi, cluster: Clus
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        (None, "No such file or directory"),
+        (None, "does not exist: correct `clusters.eu.kubeconfig` in the settings"),
         ("", "it is empty, or no kubeconfig"),
         ("a: [", "it is not YAML in line"),
         ("apiVersion: v1", "it has no `current-context`"),
@@ -494,6 +494,16 @@ def test_a_forbidden_call_names_the_line_of_the_role_that_is_missing(api: OddApi
         '- {apiGroups: ["apps"], resources: ["deployments", "statefulsets", "daemonsets"], '
         'verbs: ["get", "list", "patch"]}'
     )
+
+
+def test_a_namespace_that_may_not_exist_is_asked_for_first(api: OddApi, cluster: Cluster) -> None:
+    """Who has rights in some namespaces only is told `forbidden` about a misspelt one as well."""
+    api.says = [status(403, 'pods is forbidden: User "x" cannot list resource "pods"')]
+    with pytest.raises(failures.Forbidden) as caught:
+        cluster.list(paths.pods("shp"))
+    said = str(caught.value)
+    assert "Is the name right, and does namespace shp exist? If so, add this line to a Role in shp" in said
+    assert said.endswith('resources: ["pods"], verbs: ["get", "list", "delete"]}')
 
 
 def test_a_list_that_is_read_like_an_object_is_still_a_list(api: OddApi, cluster: Cluster) -> None:

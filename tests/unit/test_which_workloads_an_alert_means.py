@@ -502,7 +502,11 @@ def test_a_gone_pod_of_a_foreign_owner_is_refused_with_its_name() -> None:
 @pytest.mark.parametrize("pod", ["db-7", "logs-zz2zz"])
 def test_the_revision_of_some_gone_pods_cannot_be_told(pod: str) -> None:
     """The workload is known, and whether the pod ran its newest revision is not."""
-    assert found(rule(), alert(pod=pod)) == Reason.POD_GONE
+    said = decided(rule(), alert(pod=pod))
+    assert isinstance(said, Decision)
+    assert said.reason is Reason.POD_GONE
+    assert f"the pod {pod} (the label pod) is gone; " in said.detail
+    assert "makes pods of this name; which revision it ran is unknown" in said.detail
     assert len(found(rule(pods=Pods.ANY), alert(pod=pod))) == 1
 
 
@@ -552,6 +556,17 @@ SIBLINGS = {
 def test_a_gone_pod_is_found_through_alerts_that_differ_only_in_their_pod(pods: list[str], wanted: Any) -> None:
     """If they lead to exactly one workload."""
     assert found(rule(pods=Pods.ANY), PRUNED, SHOP, *map(sibling, pods)) == wanted
+
+
+def test_what_other_alerts_say_is_not_said_of_the_pod_itself() -> None:
+    """Nobody who reads it at night takes the gone pod for one of that workload's."""
+    said = decided(rule(), PRUNED, SHOP, sibling("web-canary-5d4f-bb2bb"))
+    assert isinstance(said, Decision)
+    assert said.reason is Reason.POD_GONE
+    assert said.detail.startswith(
+        "the pod web-canary-99c8-xx2xx (the label pod) is gone; other alerts here are about deployment "
+        "web-canary in shop; which revision it ran is unknown"
+    )
 
 
 def test_an_alert_about_something_else_is_no_sibling() -> None:

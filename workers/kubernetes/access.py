@@ -190,7 +190,10 @@ def warm() -> None:
 
 
 def _way(name: str, settings: ClusterSettings) -> Way:
-    way = in_cluster() if settings.kubeconfig is None else kubeconfig(settings.kubeconfig, settings.context)
+    if settings.kubeconfig is None:
+        way = in_cluster()
+    else:
+        way = kubeconfig(settings.kubeconfig, settings.context, f"`clusters.{name}.kubeconfig` in the settings")
     if way.insecure and not settings.insecure_skip_tls_verify:
         message = (
             f"cluster {name}: {way.source} says `insecure-skip-tls-verify`: anybody in between could read our "

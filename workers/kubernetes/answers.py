@@ -77,7 +77,12 @@ def _not_allowed(asked: Asked, said: str) -> RollbackError:
     where = asked.resource
     right = right_for(asked.verb, where.group, where.resource)
     role = f"a Role in {where.namespace} or a ClusterRole" if where.namespace else "a ClusterRole"
-    message = f"{asked}: not allowed: {said}. Add this line to {role} that is bound to this user: {right.line}"
+    line = f"this line to {role} that is bound to this user: {right.line}"
+    add = f"Add {line}"
+    if where.namespace and asked.verb not in _WRITES:
+        # With rights in some namespaces only, one that does not exist is forbidden too; who writes has read there.
+        add = f"Is the name right, and does namespace {where.namespace} exist? If so, add {line}"
+    message = f"{asked}: not allowed: {said}. {add}"
     return Forbidden(Reason.FORBIDDEN, message)
 
 

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+_SETTINGS = "`clusters:` in the settings"
 _NOT_SPOKEN = {
     "auth-provider": "`auth-provider`, which kubectl has given up too: use an `exec` plugin or a token",
     "as": "`as`: give us a user of our own, whose rights can be seen",
@@ -76,14 +77,14 @@ def in_cluster(folder: Path = SERVICE_ACCOUNT, environ: Mapping[str, str] = os.e
         why = "KUBERNETES_SERVICE_HOST is not set, so this is no pod of a cluster; name a `kubeconfig:` instead"
         raise Permanent(Reason.TARGET_MISCONFIGURED, f"in-cluster: {why}")
     server = f"https://[{host}]:{port}" if ":" in host else f"https://{host}:{port}"
-    ca = _text(folder / "ca.crt", "in-cluster")
+    ca = _text(folder / "ca.crt", "in-cluster", _SETTINGS)
     source = f"the service account in {folder}"
     return Way(server, source, ca=ca, token_file=folder / "token", files=(folder / "ca.crt",))
 
 
-def kubeconfig(path: Path, context: str | None) -> Way:
-    """Read one context of a kubeconfig, the current one where none is named."""
-    return _Kubeconfig(path, context).way()
+def kubeconfig(path: Path, context: str | None, named_by: str = _SETTINGS) -> Way:
+    """Read one context of a kubeconfig, the current one where none is named. `named_by`: who says this path."""
+    return _Kubeconfig(path, context, named_by).way()
 
 
 def token_of(path: Path) -> SecretStr:
@@ -95,8 +96,8 @@ def token_of(path: Path) -> SecretStr:
 
 
 class _Kubeconfig:
-    def __init__(self, path: Path, context: str | None) -> None:
-        self._path = path
+    def __init__(self, path: Path, context: str | None, named_by: str) -> None:
+        self._path, self._named_by = path, named_by
         self._folder = path.absolute().parent
         self._whole = self._read()
         name = context or self._whole.get("current-context")
@@ -160,7 +161,7 @@ class _Kubeconfig:
             raise unauthorized(self._source, f"its exec plugin gave no credentials ({why})") from error
 
     def _read(self) -> dict[str, Any]:
-        text = _text(self._path, "kubeconfig")
+        text = _text(self._path, "kubeconfig", self._named_by)
         try:
             whole = yaml.load(text, Loader=_LOADER)  # noqa: S506 - the safe one, in C where there is one
         except yaml.YAMLError as error:
@@ -197,17 +198,20 @@ class _Kubeconfig:
         if file is None:
             return None
         self._files.append(self._folder / file)
-        return _text(self._folder / file, self._source).encode()
+        return _text(self._folder / file, self._source, f"`{key}` there").encode()
 
     def _wrong(self, what: str) -> Permanent:
-        message = f"the kubeconfig {self._path} cannot be used: {what}. Correct it, or `clusters:` in the settings"
+        message = f"the kubeconfig {self._path} cannot be used: {what}. Correct it, or {self._named_by}"
         return Permanent(Reason.TARGET_MISCONFIGURED, message)
 
 
-def _text(path: Path, what: str) -> str:
+def _text(path: Path, what: str, named_by: str) -> str:
     try:
         return path.read_text(encoding="utf-8")
+    except FileNotFoundError as error:
+        message = f"{what}: {path} does not exist: correct {named_by}"
+        raise Permanent(Reason.TARGET_MISCONFIGURED, message) from error
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is not text"
-        message = f"{what}: {path} cannot be read: {why}. Correct its rights, or `clusters:` in the settings"
+        message = f"{what}: {path} cannot be read: {why}. Correct its rights, or {named_by}"
         raise Permanent(Reason.TARGET_MISCONFIGURED, message) from error
