@@ -22,8 +22,12 @@ _FORGOTTEN_S = 86_400
 
 @dataclass(frozen=True, slots=True)
 class Sighting:
-    """One revision, as it was seen healthy. `digests` are by container."""
+    """One revision, as it was seen healthy. `digests` are by container.
 
+    `uid` is of the workload: one that is made anew under the same name is another, with pods of its own.
+    """
+
+    uid: str
     hash: str
     digests: Mapping[str, str]
     version: str
@@ -75,21 +79,24 @@ class Sightings:
             taken = self._client.set(name, mine, nx=True, px=max(round(for_s * 1000), 1))
             return bool(taken) or self._client.get(name) == mine  # the reply to our first try was lost
 
-    def note(self, instance: str, revision: str, digests: Mapping[str, str], version: str) -> None:
+    def note(self, instance: str, uid: str, revision: str, digests: Mapping[str, str], version: str) -> None:
         """Note what a healthy revision, named by its hash, runs; replaces what was noted of it before."""
         seen = orjson.dumps({"digests": dict(digests), "version": version}, option=orjson.OPT_SORT_KEYS)
-        self._scripts.run("sight", instance, revision, seen)
+        self._scripts.run("sight", instance, f"{uid}/{revision}", seen)
 
     def seen(self, instance: str) -> tuple[Sighting, ...]:
         """Return what was noted of one instance, the newest first."""
         with translated():
             kept = self._client.hgetall(key("sightings", instance))
-        found = (_sighting(revision, text) for revision, text in kept.items())
+        found = (_sighting(named, text) for named, text in kept.items())
         return tuple(sorted(found, key=lambda sighting: sighting.at_ms, reverse=True))
 
-    def digests(self, instance: str) -> Mapping[str, Mapping[str, str]]:
-        """Return the digests of one instance: revision hash → container → digest."""
-        return {sighting.hash: sighting.digests for sighting in self.seen(instance)}
+    def digests(self, instance: str) -> Mapping[str, Mapping[str, Mapping[str, str]]]:
+        """Return the digests of one instance: uid → revision hash → container → digest."""
+        found: dict[str, dict[str, Mapping[str, str]]] = {}
+        for sighting in self.seen(instance):
+            found.setdefault(sighting.uid, {})[sighting.hash] = sighting.digests
+        return found
 
     def looked_at(self, cluster: str) -> Mapping[str, str]:
         """Return the mark of each instance that needs no look for as long as it stays the same."""
@@ -133,9 +140,10 @@ class Sightings:
         return int(seconds) * 1000 + int(micros) // 1000
 
 
-def _sighting(revision: str, text: str) -> Sighting:
+def _sighting(named: str, text: str) -> Sighting:
+    uid, _, revision = named.rpartition("/")
     at_ms, _, seen = text.partition(" ")
-    return Sighting(revision, at_ms=int(at_ms), **orjson.loads(seen))
+    return Sighting(uid, revision, at_ms=int(at_ms), **orjson.loads(seen))
 
 
 def _fresh(kept: Mapping[str, str], now_ms: int) -> dict[str, tuple[float, Any]]:

@@ -36,7 +36,7 @@ def noted(server: Redis, shop: KubeShop, name: str) -> set[str]:
         found = ledger.sightings.digests(shop.instance("deployment", name))
     finally:
         ledger.close()
-    return {digest for revision in found.values() for digest in revision.values()}
+    return {digest for life in found.values() for revision in life.values() for digest in revision.values()}
 
 
 def running_digests(shop: KubeShop, name: str) -> set[str]:

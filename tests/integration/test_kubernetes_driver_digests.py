@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import pytest
 from testbed.cluster import Cluster
@@ -13,6 +14,7 @@ from testbed.workloads import deployment
 from rules.decisions import Reason
 from rules.errors import Permanent
 from rules.instances import WorkloadKind
+from rules.plans import StepKind
 from rules.rule import Pin
 from workers.kubernetes.images import digests_of
 
@@ -83,3 +85,18 @@ def test_nothing_is_pinned_while_the_old_pods_run(cluster: Cluster, namespace: s
     web(cluster, namespace, {}).goes_back()
     (pod,) = until(lambda: len(p := cluster.pods(namespace)) == 1 and p, within_s=20, what="one pod is left")
     assert pod["metadata"]["labels"]["pod-template-hash"] == old
+
+
+@pytest.mark.parametrize(("life", "pinned"), [("", True), ("5f1e-an-earlier-life", False)], ids=["own", "earlier"])
+def test_what_an_earlier_life_ran_says_nothing(cluster: Cluster, namespace: str, life: str, pinned: bool) -> None:
+    """A workload that was deleted and made anew has the hashes of before, and not its bits."""
+    old = roll(cluster, namespace, "v1")
+    ran = runs(cluster, namespace)
+    roll(cluster, namespace, "v2")
+    driven = Driven(
+        cluster, namespace, WorkloadKind.DEPLOYMENT, "web", params(), recorded=lambda: {old: ran}, life=life
+    )
+    step = driven.step(driven.planned(), StepKind.PATCH)
+    template: Any = step.values["template"]
+    image = cluster.image("v1") if not pinned else f"{cluster.images}@{ran['app']}"
+    assert template["spec"]["containers"][0]["image"] == image

@@ -10,14 +10,15 @@ from controller.settings.numbers import Numbers
 from controller.settings.settings import Redis as RedisSettings
 
 WEB = "kubernetes/eu/shop/deployment/web"
+UID = "0b5c1f52-6f0e-4d0a-9c39-3b7f0d1f7a11"
 ONE, TWO = {"app": f"sha256:{'1' * 64}"}, {"app": f"sha256:{'2' * 64}"}
 
 
 def test_each_revision_keeps_its_digests(ledger: Ledger) -> None:
     """By its hash; another instance knows nothing of them."""
-    ledger.sightings.note(WEB, "aaa", ONE, "v1")
-    ledger.sightings.note(WEB, "bbb", TWO, "v2")
-    assert ledger.sightings.digests(WEB) == {"aaa": ONE, "bbb": TWO}
+    ledger.sightings.note(WEB, UID, "aaa", ONE, "v1")
+    ledger.sightings.note(WEB, UID, "bbb", TWO, "v2")
+    assert ledger.sightings.digests(WEB) == {UID: {"aaa": ONE, "bbb": TWO}}
     assert {sighting.version for sighting in ledger.sightings.seen(WEB)} == {"v1", "v2"}
     assert ledger.sightings.digests("kubernetes/us/shop/deployment/web") == {}
 
@@ -25,18 +26,29 @@ def test_each_revision_keeps_its_digests(ledger: Ledger) -> None:
 def test_the_newest_healthy_sighting_of_a_revision_counts(ledger: Ledger) -> None:
     """And noting the same again is no other sighting."""
     for digests in (ONE, TWO, TWO):
-        ledger.sightings.note(WEB, "aaa", digests, "v1")
-    assert ledger.sightings.digests(WEB) == {"aaa": TWO}
+        ledger.sightings.note(WEB, UID, "aaa", digests, "v1")
+    assert ledger.sightings.digests(WEB) == {UID: {"aaa": TWO}}
+
+
+def test_a_workload_that_was_made_anew_is_another(ledger: Ledger) -> None:
+    """The same template has the same hash in each of its lives, and may have run other bits."""
+    ledger.sightings.note(WEB, "first-life", "aaa", ONE, "v1")
+    ledger.sightings.note(WEB, "second-life", "aaa", TWO, "v1")
+    assert ledger.sightings.digests(WEB) == {"first-life": {"aaa": ONE}, "second-life": {"aaa": TWO}}
+    assert {(seen.uid, seen.hash) for seen in ledger.sightings.seen(WEB)} == {
+        ("first-life", "aaa"),
+        ("second-life", "aaa"),
+    }
 
 
 def test_an_instance_keeps_fifty_revisions(ledger: Ledger, redis_server: Redis) -> None:
     """The one that was seen longest ago goes first, and all of it after more than a year."""
     with redis_server.client() as client:
-        client.hset(f"rc:sightings:{WEB}", "first", '1 {"digests":{},"version":""}')
+        client.hset(f"rc:sightings:{WEB}", f"{UID}/first", '1 {"digests":{},"version":""}')
         for n in range(50):
-            ledger.sightings.note(WEB, f"h{n}", ONE, "v1")
+            ledger.sightings.note(WEB, UID, f"h{n}", ONE, "v1")
         left_s = client.ttl(f"rc:sightings:{WEB}")
-    kept = ledger.sightings.digests(WEB)
+    kept = ledger.sightings.digests(WEB)[UID]
     assert len(kept) == 50
     assert "first" not in kept
     assert 399 * 86_400 < left_s <= 400 * 86_400
@@ -90,7 +102,7 @@ def test_redis_away_is_said_in_our_words() -> None:
     away = connect(RedisSettings(url="redis://127.0.0.1:1/0"), Numbers(), "web")
     for call in (
         lambda: away.sightings.claim("eu", 1),
-        lambda: away.sightings.note(WEB, "aaa", ONE, "v1"),
+        lambda: away.sightings.note(WEB, UID, "aaa", ONE, "v1"),
         lambda: away.sightings.digests(WEB),
         lambda: away.sightings.looked_at("eu"),
         lambda: away.sightings.swept("eu", Sweep(0)),

@@ -42,12 +42,19 @@ class Driven:
     rollback: str = ROLLBACK
     fence: int = FENCE
     recorded: Callable[[], Mapping[str, Mapping[str, str]]] = dict
+    life: str = ""
     kubeconfig: Path | None = None
 
     def __post_init__(self) -> None:
         self.api = CountedCluster("test", self._way, timeout_s=5)
         instance = WorkloadInstance("test", self.namespace, self.kind, self.name)
-        self.driver = KubernetesDriver(self.api, instance, self.params, self.rollback, recorded=self.recorded)
+        self.driver = KubernetesDriver(self.api, instance, self.params, self.rollback, recorded=self._noted)
+
+    def _noted(self) -> Mapping[str, Mapping[str, Mapping[str, str]]]:
+        """Return what is recorded of this life of the workload, or of the one that the test names."""
+        api_kind = {"deployment": "Deployment", "statefulset": "StatefulSet", "daemonset": "DaemonSet"}[self.kind]
+        uid = self.life or self.cluster.get(api_kind, self.namespace, self.name)["metadata"]["uid"]
+        return {uid: self.recorded()}
 
     def _way(self) -> Any:
         return kubeconfig(self.kubeconfig or self.cluster.kubeconfig, None)

@@ -37,8 +37,9 @@ if TYPE_CHECKING:
 class KubernetesDriver:
     """One workload, for one rollback.
 
-    `recorded` gives the digests that were noted while revisions were healthy. `clock` is wall time: `since_ms` in
-    the journal must mean the same to a worker on another machine.
+    `recorded` gives the digests that were noted while revisions were healthy, by the workload's uid: one that was
+    made anew has a life of its own. `clock` is wall time: `since_ms` in the journal must mean the same to a worker
+    on another machine.
     """
 
     def __init__(
@@ -48,7 +49,7 @@ class KubernetesDriver:
         params: Params,
         rollback: str,
         *,
-        recorded: Callable[[], Recorded] = dict,
+        recorded: Callable[[], Mapping[str, Recorded]] = dict,
         clock: Callable[[], float] = time.time,
         pause: Callable[[float], None] = time.sleep,
     ) -> None:
@@ -62,7 +63,7 @@ class KubernetesDriver:
         self._offers = Offers(cluster, instance, params)
         self._offered: Mapping[str, Found] = {}
         self._live: Live | None = None
-        self._digests: Recorded | None = None
+        self._digests: Mapping[str, Recorded] | None = None
         self._tried = ""
         """The digest of the plan whose patch the API server has taken already, in a dry run."""
 
@@ -74,7 +75,7 @@ class KubernetesDriver:
             running=live.running,
             arrival=live.arrival,
             fence=marks.fence_of(live.workload),
-            releases=releases_seen(live, self._noted(), self._params.restore, self._params.pin),
+            releases=releases_seen(live, self._noted(live), self._params.restore, self._params.pin),
             details=details_of(live),
             offers={word: offer_of(found) for word, found in self._offered.items()},
             no_history=live.no_history,
@@ -168,16 +169,16 @@ class KubernetesDriver:
             live = self._look()
         return live
 
-    def _noted(self) -> Recorded:
+    def _noted(self, live: Live) -> Recorded:
         if self._digests is None:
             self._digests = self._recorded()
-        return self._digests
+        return self._digests.get(live.uid, {})
 
     def _goal(self, live: Live, release: str) -> Goal:
         revision = next((revision for revision in live.earlier if live.name_of(revision) == release), None)
         if revision is None:
             return self._offered_goal(live, release)
-        digests = self._noted().get(revision.hash, NO_DIGESTS)
+        digests = self._noted(live).get(revision.hash, NO_DIGESTS)
         found = restoration(revision, live.template, self._params.restore, self._params.pin, digests)
         if not isinstance(found, Restoration):
             reason, why = found

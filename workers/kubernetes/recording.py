@@ -130,7 +130,7 @@ class _Sweep:
         if isinstance(verdict := judge(found), Waiting):
             return  # its pods are a little ahead of what it says of itself
         if isinstance(verdict, Done) and (seen := seen_running(found)):
-            self.sightings.note(instance.id, seen.hash, seen.digests, seen.version)
+            self.sightings.note(instance.id, found.uid, seen.hash, seen.digests, seen.version)
         self._looked_at[instance.id] = _mark(workload)
 
 

@@ -1,5 +1,5 @@
 -- What a healthy revision of a workload ran; the newest sighting of a revision is the one that is kept.
--- ARGV: instance, revision hash, JSON. Each field is "ms JSON".
+-- ARGV: instance, "uid/revision hash", JSON. Each field is "ms JSON".
 local k = key('sightings', ARGV[1])
 redis.call('HSET', k, ARGV[2], ms(now) .. ' ' .. ARGV[3])
 redis.call('PEXPIRE', k, ms(SIGHTING_KEPT))
