@@ -54,6 +54,40 @@ def test_the_present_and_the_previous_container_are_heard() -> None:
     assert kept["logs"] == {"app (current)": "said"}
 
 
+def of_pod(*containers: dict[str, Any]) -> Live:
+    return deployment(V2, [replicaset(2, V2)], [pod("web-0", "h2", ready=False, containerStatuses=[*containers])])
+
+
+@pytest.mark.parametrize(
+    ("containers", "heard"),
+    [
+        ([container("proxy"), container("app")], ["proxy (current)", "app (current)"]),
+        ([container("proxy", ready=True), container("app")], ["app (current)"]),
+        (
+            [container("proxy"), container("app", restartCount=4, ready=True)],
+            ["proxy (current)", "app (previous)", "app (current)"],
+        ),
+        ([container("proxy", containerID=""), container("app")], ["app (current)"]),
+        ([container("proxy", ready=True), container("app", ready=True)], ["proxy (current)"]),
+        ([container(name) for name in "abcdef"], ["a (current)", "b (current)", "c (current)"]),
+    ],
+    ids=["both-unready", "one-unready", "restarted", "never-started", "all-well", "many"],
+)
+def test_an_app_behind_a_sidecar_is_heard(containers: list[dict[str, Any]], heard: list[str]) -> None:
+    """Every container that is not ready or began again, up to three of a pod."""
+    (kept,) = gathered(Answers(), of_pod(*containers))["pods"]
+    assert list(kept["logs"]) == heard
+
+
+def test_a_sidecar_that_says_much_leaves_room_for_the_app() -> None:
+    """What there is room for is shared among all that are asked."""
+    (kept,) = gathered(Answers("x" * (1 << 20)), of_pod(container("proxy"), container("app")))["pods"]
+    assert {name: len(log) for name, log in kept["logs"].items()} == {
+        "proxy (current)": 32 << 10,
+        "app (current)": 32 << 10,
+    }
+
+
 def test_three_pods_speak_for_all() -> None:
     """How many there were is kept too."""
     kept = gathered(Answers(), failing(30))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from rules.errors import RollbackError
 from workers.kubernetes import paths
-from workers.kubernetes.pods import container_names, failing, has_log, has_restarted, restarts_of, why_not_ready
+from workers.kubernetes.pods import failing, has_restarted, restarts_of, telling_containers, why_not_ready
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _LONGEST_S = 3.0
 _MOST_PODS = 3
+_MOST_CONTAINERS = 3
 _MOST_LINES = 50
 _MOST_BYTES = 64 << 10
 _MOST_EVENTS = 50
@@ -40,23 +41,27 @@ class Evidence:
     def of(self, live: Live) -> Seen:
         """Return what the pods and the events say."""
         bad = failing(live.current.pods if live.current else live.pods)
-        kept: dict[str, object] = {"pods": [self._pod(pod) for pod in bad[:_MOST_PODS]], "failing": len(bad)}
+        logs_left = [sum(len(_logs_of(pod)) for pod in bad[n:_MOST_PODS]) for n in range(_MOST_PODS)]
+        pods = [self._pod(pod, left) for pod, left in zip(bad, logs_left, strict=False)]
+        kept: dict[str, object] = {"pods": pods, "failing": len(bad)}
         kept["events"] = self._asked("events", lambda: self._events(live))
         if self._missing:
             kept["unavailable"] = self._missing
         return kept
 
-    def _pod(self, pod: Json) -> dict[str, object]:
-        name = pod["metadata"]["name"]
+    def _pod(self, pod: Json, logs_left: int) -> dict[str, object]:
+        name, asked = pod["metadata"]["name"], _logs_of(pod)
         logs: dict[str, object] = {}
-        for container in container_names(pod)[:1] if has_log(pod) else ():
-            for life in ("previous", "current") if has_restarted(pod, container) else ("current",):
-                ask = partial(self._log, name, container, life)
-                logs[f"{container} ({life})"] = self._asked(f"log of {name}", ask)
+        for number, (container, life) in enumerate(asked):
+            share = self._bytes_left // (
+                logs_left - number
+            )  # so that one that says much leaves room for the others
+            ask = partial(self._log, name, container, life, share)
+            logs[f"{container} ({life})"] = self._asked(f"log of {name}", ask)
         return {"pod": name, "why": why_not_ready([pod]), "restarts": restarts_of([pod]), "logs": logs}
 
-    def _log(self, pod: str, container: str, life: str) -> str:
-        if self._bytes_left <= 0:
+    def _log(self, pod: str, container: str, life: str, most: int) -> str:
+        if most <= 0:
             return ""
         said = self._cluster.text(
             paths.pod_log(self._namespace, pod),
@@ -64,7 +69,7 @@ class Evidence:
             previous="true" if life == "previous" else "false",
             tailLines=str(_MOST_LINES),
             sinceSeconds=str(self._logs_s),
-            limitBytes=str(self._bytes_left),
+            limitBytes=str(most),
         )
         self._bytes_left -= len(said.encode())
         return said
@@ -91,6 +96,15 @@ class Evidence:
         except RollbackError as error:
             self._missing.append(f"{what}: {error}")
             return None
+
+
+def _logs_of(pod: Json) -> list[tuple[str, str]]:
+    """Return which logs of a pod are kept: container and life."""
+    return [
+        (container, life)
+        for container in telling_containers(pod)[:_MOST_CONTAINERS]
+        for life in (("previous", "current") if has_restarted(pod, container) else ("current",))
+    ]
 
 
 def _facts(event: Json) -> dict[str, object]:

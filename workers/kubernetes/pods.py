@@ -60,15 +60,15 @@ def failing(pods: Iterable[Json]) -> list[Json]:
     return sorted((pod for pod in pods if not is_ready(pod)), key=lambda pod: -restarts_of([pod]))
 
 
-def container_names(pod: Json) -> list[str]:
-    """Return a pod's containers, those that are not well first."""
-    statuses = sorted(_statuses(pod), key=lambda status: bool(status.get("ready")))
-    return [str(status["name"]) for status in statuses]
+def telling_containers(pod: Json) -> list[str]:
+    """Return the containers whose logs may say why a pod is not ready: what is not, then what began again.
 
-
-def has_log(pod: Json) -> bool:
-    """Whether any container of a pod was ever started."""
-    return any(status.get("containerID") for status in _statuses(pod))
+    Where all are well the first may; one that was never started has no log.
+    """
+    started = [status for status in _statuses(pod) if status.get("containerID")]
+    troubled = [status for status in started if not status.get("ready") or status.get("restartCount")]
+    troubled.sort(key=lambda status: (bool(status.get("ready")), -int(status.get("restartCount") or 0)))
+    return [str(status["name"]) for status in troubled or started[:1]]
 
 
 def has_restarted(pod: Json, container: str) -> bool:
