@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from rules.durations import write_duration
+from rules.scope import Scope
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -119,6 +120,11 @@ class Target:
     except_: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: NO_LABELS)
     running: Template | None = None
     kubernetes: KubernetesTarget | None = None
+
+    @property
+    def scope(self) -> Scope:
+        """What an instance must carry, whatever the alert says."""
+        return Scope(self.only, self.except_)
 
 
 @dataclass(frozen=True, slots=True)

@@ -166,9 +166,7 @@ def _canonical(address: str) -> str:
 
 
 def _selected(rule: Rule, host: Host) -> bool:
-    wanted = all(host.labels.get(label, "") in values for label, values in rule.target.only.items())
-    unwanted = any(host.labels.get(label, "") in values for label, values in rule.target.except_.items())
-    return wanted and not unwanted
+    return rule.target.scope.selects(host.labels)
 
 
 def _not_selected(rule: Rule, places: Iterable[Place]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import structlog
@@ -14,7 +14,7 @@ from rules.alerts import Alert
 from rules.decisions import Decision, Outcome, Reason
 from rules.errors import Transient
 from rules.rule import Mode, Rule
-from rules.targets import Located, keep_running
+from rules.targets import Located, keep_running, with_besides
 from rules.templates import LabelMissing
 from workers.finding import Finder
 from workers.looks import Looks
@@ -173,13 +173,14 @@ class _Resolving:
             located = tuple(one for one in located if one.instance.id in kept)
         if rule.mode is Mode.OBSERVE:
             would, words = self.looks.would((one.instance for one in located), terms)
-            return Decision(Outcome.OBSERVE, Reason.OBSERVE_MODE, f"would have taken back {words}", would)
+            detail = with_besides(f"would have taken back {words}", located)
+            return Decision(Outcome.OBSERVE, Reason.OBSERVE_MODE, detail, would)
         return self._roll_back(episode, rule, located, terms)
 
     def _siblings(self, episode: Episode) -> tuple[Alert, ...]:
         return tuple(e.alert for e in self.taken.episodes if e.fingerprint != episode.fingerprint)
 
-    def _roll_back(self, episode: Episode, rule: Rule, located: Iterable[Located], terms: Terms) -> Decision:
+    def _roll_back(self, episode: Episode, rule: Rule, located: Sequence[Located], terms: Terms) -> Decision:
         opened: dict[str, str | None] = {}
         said: list[str] = []
         joined = 0
@@ -194,7 +195,7 @@ class _Resolving:
             joined += found.joined
             how = "joined its unfinished rollback" if found.joined else "rollback"
             said.append(f"{instance.label}: {how} {found.id}")
-        detail = "; ".join(said)
+        detail = with_besides("; ".join(said), located)
         if not opened:
             return Decision(Outcome.REFUSE, Reason.ANOTHER_RULE_FIRST, detail)
         reason = Reason.JOINED if joined == len(opened) else Reason.ALLOWED

@@ -18,7 +18,7 @@ from rules.workloads.named import legal
 from rules.workloads.names import wrong_label_value
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
 
     from rules.alerts import Alert
     from rules.rule import Rule, Target
@@ -51,17 +51,10 @@ def locate(rule: Rule, alert: Alert, claims: Claims, workloads: Sequence[Workloa
     return tuple(replace(one, besides=besides) for one in found)
 
 
-def selects(target: Target, labels: Mapping[str, str]) -> bool:
-    """Tell whether `only` and `except` let these labels pass; a label that is missing is an empty one."""
-    wanted = all(labels.get(label, "") in values for label, values in target.only.items())
-    unwanted = any(labels.get(label, "") in values for label, values in target.except_.items())
-    return wanted and not unwanted
-
-
 def _is_meant(target: Target, claims: Claims, workload: WorkloadSeen) -> bool:
     """Tell whether the rule selects it; raises `CannotTell` where it says one thing, and its pods another."""
-    meant = selects(target, workload.template_labels)
-    if meant or selects(target, {**workload.template_labels, **workload.labels}):
+    meant = target.scope.selects(workload.template_labels)
+    if meant or target.scope.selects({**workload.template_labels, **workload.labels}):
         _check_agreement(target, claims, workload)
     return meant
 

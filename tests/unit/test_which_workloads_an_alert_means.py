@@ -23,7 +23,7 @@ from rules.workloads.finding import find_workloads
 from rules.workloads.gone import generated, numbered
 from rules.workloads.names import wrong_namespace, wrong_object_name
 from rules.workloads.seen import Owner, PodSeen, ReplicaSetSeen, WorkloadSeen
-from rules.workloads.selection import selects
+
 
 DEPLOYMENT, STATEFULSET, DAEMONSET = WorkloadKind
 
@@ -725,7 +725,7 @@ def test_the_selected_set_never_holds_a_workload_whose_template_is_not_selected(
     if isinstance(said, list):
         chosen = [one for one in made if f"deployment/{one.name}" in said]
         assert chosen
-        assert all(selects(asked.target, one.template_labels) for one in chosen)
+        assert all(asked.target.scope.selects(one.template_labels) for one in chosen)
 
 
 SERVICES = {
