@@ -24,7 +24,6 @@ from rules.workloads.gone import generated, numbered
 from rules.workloads.names import wrong_namespace, wrong_object_name
 from rules.workloads.seen import Owner, PodSeen, ReplicaSetSeen, WorkloadSeen
 
-
 DEPLOYMENT, STATEFULSET, DAEMONSET = WorkloadKind
 
 
