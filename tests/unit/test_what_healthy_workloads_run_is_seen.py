@@ -75,12 +75,16 @@ def test_digests_are_told_by_revision_and_container() -> None:
 @pytest.mark.parametrize(
     ("pods", "why"),
     [
-        ([pod(app=f"r/w@{ONE}"), pod(app=f"r/w@{TWO}")], "the tag moved between the starts of two pods"),
+        (
+            [pod(app=f"registry:5000/shop/web@{ONE}"), pod(app=f"registry:5000/shop/web@{TWO}")],
+            "the tag moved between the starts of two pods",
+        ),
         ([pod(app=ONE)], "a bare digest is that of a configuration, and nobody can pull it"),
         ([pod(app=f"docker://{ONE}")], "so is this one"),
         ([pod(app="")], "not known yet"),
+        ([pod(app=f"registry:5000/staging/web@{ONE}")], "what another repository calls it may not be there"),
         ([], "no pods, as after scaling to zero"),
-        ([pod(app=f"r/w@{ONE}", ready="False")], "a pod that is not ready proves nothing"),
+        ([pod(app=f"registry:5000/shop/web@{ONE}", ready="False")], "a pod that is not ready proves nothing"),
     ],
 )
 def test_what_is_not_sure_is_not_noted(pods: list[dict[str, Any]], why: str) -> None:
@@ -90,12 +94,16 @@ def test_what_is_not_sure_is_not_noted(pods: list[dict[str, Any]], why: str) -> 
 
 def test_a_pod_on_its_way_in_changes_nothing() -> None:
     """Ready pods alone are asked."""
-    assert seen(pod(app=f"r/w@{ONE}"), pod(app=f"r/w@{TWO}", ready="False")) == Seen("abc", {"app": ONE}, "v1")
+    assert seen(
+        pod(app=f"registry:5000/shop/web@{ONE}"), pod(app=f"registry:5000/shop/web@{TWO}", ready="False")
+    ) == Seen("abc", {"app": ONE}, "v1")
 
 
 def test_containers_that_something_else_added_are_left_out() -> None:
     """A sidecar that a webhook injects is no part of the release."""
-    assert seen(pod(app=f"r/w@{ONE}", proxy=f"r/p@{TWO}")) == Seen("abc", {"app": ONE}, "v1")
+    assert seen(pod(app=f"registry:5000/shop/web@{ONE}", proxy=f"registry:5000/proxy@{TWO}")) == Seen(
+        "abc", {"app": ONE}, "v1"
+    )
 
 
 @pytest.mark.parametrize(
