@@ -57,8 +57,10 @@ class Observation:
     kept as evidence and shown to people; the core never reads them. `offers` are keyed by `to_word` of their
     entry, and `no_history` says why nothing stands before the running release where that is known.
     `labels` are what a rule selects by, None where it selects by nothing; `own_labels` are those that the
-    instance says of itself besides. `arrived_ms` is a time before which the running release was not there (ms
-    since the epoch), None where no such time is known.
+    instance says of itself besides. `brought_by` is the rollback that brought what runs, where the target itself
+    tells: no rule acts on what our own hand brought, whatever the ledger has forgotten.
+    `arrived_ms` is a time before which the running release was not there (ms since the epoch), None where no such
+    time is known.
     """
 
     running: str | None
@@ -72,6 +74,7 @@ class Observation:
     labels: Mapping[str, str] | None = None
     own_labels: Mapping[str, str] = field(default_factory=dict)
     arrived_ms: int | None = None
+    brought_by: str | None = None
 
     def runs(self, word: str) -> bool:
         """Whether the running release is called `word`."""

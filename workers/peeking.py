@@ -39,5 +39,7 @@ def peek(site: Site, instance: Instance, terms: Terms) -> Peek:
             driver.preflight(plan)
         except RollbackError as e:
             return Peek(seen, choice, None, (e.reason, str(e)))
-    made_by = None if terms.override else site.ledger.rollbacks.made_by(instance.id, seen.arrival)
+    made_by = None
+    if not terms.override:
+        made_by = site.ledger.rollbacks.made_by(instance.id, seen.arrival) or seen.brought_by
     return Peek(seen, choice, plan, (Reason.EFFECT_ALREADY_MADE, already_made(made_by)) if made_by else None)

@@ -129,6 +129,20 @@ def test_a_release_that_was_made_after_the_alert_began_is_not_its_cause(
     assert shop.running == ("v1.3.0" if reason else "v1.2.0")
 
 
+@pytest.mark.parametrize(("rule_name", "acts"), [("canary", False), ("", True)])
+def test_no_rule_acts_on_what_our_own_hand_brought(shop: Shop, rule_name: str, *, acts: bool) -> None:
+    """The target says so itself, though Redis was lost; a person may all the same."""
+
+    def ours(driver: Driver) -> Observation:
+        return replace(driver.observe(), brought_by="rbefore")
+
+    with shop.site() as site:
+        ident = shop.open(site.ledger, rule=rule_name, by="" if rule_name else "alice")
+        found = shop.work(with_driver(shop, site, observe=ours), ident)
+    assert shop.running == ("v1.2.0" if acts else "v1.3.0")
+    assert (found.reason == Reason.EFFECT_ALREADY_MADE) is not acts
+
+
 def test_a_wait_that_costs_no_attempt_is_not_for_ever(shop: Shop) -> None:
     """A target that never becomes clear ends the rollback with its own reason."""
 

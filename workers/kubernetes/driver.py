@@ -82,6 +82,7 @@ class KubernetesDriver:
             labels=marks.labels_of(live.template),
             own_labels=marks.labels_of(live.workload),
             arrived_ms=live.arrived_ms,
+            brought_by=live.brought_by,
         )
 
     def plan(self, observation: Observation, to_release: str) -> Plan:

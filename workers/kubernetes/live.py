@@ -77,6 +77,14 @@ class Live:
         return f"{self.uid}/{number}/{made_hash}"
 
     @property
+    def brought_by(self) -> str | None:
+        """The rollback that wrote the present template; None where a deployer did."""
+        written = marks.release_written(self.workload, self.sha)
+        if written is None or written == marks.SCALED_TO_ZERO:
+            return None
+        return marks.annotations_of(self.workload).get(marks.ROLLBACK)
+
+    @property
     def arrived_ms(self) -> int | None:
         """A time before which the present template cannot have been here: its revision was made then.
 

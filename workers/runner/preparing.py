@@ -97,6 +97,8 @@ class Preparing:
         It may have come while the rollback waited, or after every alert had begun: then it may be the cure.
         """
         self.arrival = observation.arrival
+        if rollback.rule and observation.brought_by not in (None, rollback.id):
+            raise Permanent(Reason.EFFECT_ALREADY_MADE, already_made(str(observation.brought_by)))
         if rollback.seen_arrival and rollback.seen_arrival != observation.arrival:
             raise Permanent(
                 Reason.SUPERSEDED,
