@@ -143,10 +143,13 @@ class Cluster:
         """Make a namespace in which pods can start at once, and return its name."""
         name = f"rollback-test-{secrets.token_hex(4)}"
         self.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
-        until(
-            lambda: self.get("ServiceAccount", name, "default"), within_s=20, what="the namespace has its account"
-        )
+        until(lambda: self._has_its_account(name), within_s=60, what="the namespace has its account")
         return name
+
+    def _has_its_account(self, namespace: str) -> bool:
+        """Whether pods may be made; the testbed's own server also wants the account to have its token."""
+        account = self.get("ServiceAccount", namespace, "default")
+        return self.own_control is None or bool(account.get("secrets"))
 
     def user_kubeconfig(
         self, name: str, namespace: str, rules: list[access.Rule], *, everywhere: bool = False
