@@ -19,6 +19,15 @@ RELEASE_PATTERN = "[A-Za-z0-9][A-Za-z0-9._+-]*"
 _LONGEST_NAME = 255
 
 
+SERVICE_LABELS = ("app.kubernetes.io/name", "app")
+"""The labels by which an alert, or a pod, says of which service it is; the first counts before the second."""
+
+
+def service_said_by(labels: Mapping[str, str]) -> str:
+    """Return the service that labels name; empty where they name none."""
+    return next((labels[label] for label in SERVICE_LABELS if labels.get(label)), "")
+
+
 class Order(StrEnum):
     """How releases are sorted from old to new."""
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from rules.decisions import Decision, Outcome, Reason
 from rules.instances import HostInstance, Instance, read_instance
+from rules.services import service_said_by
 from rules.templates import LabelMissing
 
 if TYPE_CHECKING:
@@ -43,7 +44,6 @@ Found: TypeAlias = tuple[tuple[Located, ...], Decision | None]
 
 Place: TypeAlias = tuple["Service", "Host"]
 
-_SERVICE_LABELS = ("app.kubernetes.io/name", "app")
 _BRACKETED = re.compile(r"\[([^\[\]]+)\](?::[0-9]+)?")
 _WITH_PORT = re.compile(r"([^:]+):[0-9]+")
 
@@ -117,7 +117,7 @@ def _service(rule: Rule, alert: Alert, inventory: Inventory) -> Service:
     if rule.target.service is not None:
         name = rule.target.service.expand(alert.labels, alert.annotations)
     else:
-        name = next((alert.labels[label] for label in _SERVICE_LABELS if alert.labels.get(label)), "")
+        name = service_said_by(alert.labels)
     if not name:
         detail = "no service is named: give the rule `target.service`, or the alert a label app"
         raise _CannotTellError(Outcome.HOLD, Reason.SERVICE_UNKNOWN, detail)

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 from rules.decisions import Reason
 from rules.errors import Permanent
 from rules.instances import WorkloadInstance, read_instance
+from rules.scope import Scope
+from rules.services import SERVICE_LABELS, service_said_by
 from rules.targets import Located
 from rules.workloads.names import KINDS, shortened, wrong_namespace, wrong_object_name
-from rules.workloads.selection import SERVICE_LABELS
 
 if TYPE_CHECKING:
     from rules.workloads.seen import WorkloadSeen
@@ -125,8 +126,7 @@ def located(service: str, cluster: str, workload: WorkloadSeen) -> Located:
 
 def service_of(workload: WorkloadSeen) -> str:
     """Return the service that a workload's pods belong to by their labels; empty where they say none."""
-    labels = workload.template_labels
-    return next((labels[label] for label in SERVICE_LABELS if labels.get(label)), "")
+    return service_said_by(workload.template_labels)
 
 
 def _checked(instance: WorkloadInstance, clusters: Mapping[str, Sequence[str]]) -> WorkloadInstance:
@@ -152,9 +152,8 @@ def _in_order(workloads: Sequence[WorkloadSeen]) -> list[WorkloadSeen]:
 
 def _carries(workload: WorkloadSeen, only: Mapping[str, tuple[str, ...]]) -> bool:
     """Whether the pods carry these labels; a workload that says otherwise of itself is refused."""
-    pods, own = workload.template_labels, workload.labels
-    selected = all(pods.get(label, "") in values for label, values in only.items())
-    itself = all({**pods, **own}.get(label, "") in values for label, values in only.items())
+    pods, own, wanted = workload.template_labels, workload.labels, Scope(only, {})
+    selected, itself = wanted.selects(pods), wanted.selects({**pods, **own})
     contradicted = next((label for label in only if label in own and own[label] != pods.get(label, "")), None)
     if (selected or itself) and contradicted is not None:
         detail = (

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from rules.decisions import Reason
 from rules.instances import WorkloadInstance
+from rules.services import SERVICE_LABELS, service_said_by
 from rules.targets import Located
 from rules.templates import LabelMissing
 from rules.workloads.answers import CannotTell, held, not_meant, refused
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from rules.workloads.claims import Claims
     from rules.workloads.seen import WorkloadSeen
 
-SERVICE_LABELS = ("app.kubernetes.io/name", "app")
 _MOST_TOLD = 5
 
 
@@ -93,9 +93,7 @@ def _service_of_rule(rule: Rule, alert: Alert) -> str:
 
 
 def _service_of(workload: WorkloadSeen) -> str:
-    service = next(
-        (workload.template_labels[one] for one in SERVICE_LABELS if workload.template_labels.get(one)), ""
-    )
+    service = service_said_by(workload.template_labels)
     if service:
         return service
     detail = (

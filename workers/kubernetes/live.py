@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
 from typing import TYPE_CHECKING
 
 from workers.kubernetes import marks
 from workers.kubernetes.history import Revision, current_of, earlier_releases, no_history, revisions
 from workers.kubernetes.images import version_of
+from workers.kubernetes.progress import seconds_of
 from workers.kubernetes.templates import first_image, sha_of
 
 if TYPE_CHECKING:
@@ -91,9 +91,8 @@ class Live:
         A revision that comes again keeps the time of its first making, so this may be too early, and never late.
         """
         made = self.current.kept_by["metadata"].get("creationTimestamp") if self.current else None
-        if not isinstance(made, str):
-            return None
-        return round(datetime.fromisoformat(made).timestamp() * 1000)
+        made_s = seconds_of(made)
+        return None if made_s is None else round(made_s * 1000)
 
     @property
     def no_history(self) -> Drop | None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from rules.decisions import Reason
 from rules.rule import Pin
+from rules.services import service_said_by
 from workers.kubernetes import images, rollout, templates
 from workers.kubernetes.marks import labels_of
 from workers.kubernetes.plan import Goal
@@ -18,13 +19,10 @@ if TYPE_CHECKING:
     from workers.kubernetes.live import Live
     from workers.kubernetes.marks import Json
 
-_SERVICE_LABELS = ("app.kubernetes.io/name", "app")
-
 
 def service_of(template: Json) -> str:
     """Return the service that pods of a template belong to, empty where they do not say."""
-    labels = labels_of(template)
-    return next((labels[label] for label in _SERVICE_LABELS if labels.get(label)), "")
+    return service_said_by(labels_of(template))
 
 
 def candidates(workloads: Iterable[Json], wanted: Mapping[str, tuple[str, ...]], live: Live) -> list[Json]:
