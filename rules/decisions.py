@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rules.judgement import Judgement
 
 
 class Outcome(StrEnum):
@@ -41,6 +45,42 @@ class Reason(StrEnum):
     POD_GONE = "pod-gone"
     LABEL_ILLEGAL = "label-illegal"
     LABELS_CONTRADICT = "labels-contradict"
+    # The release is not the cause, or may not be.
+    STALE = "stale"
+    RELEASE_UNKNOWN = "release-unknown"
+    PREDATES_RELEASE = "predates-release"
+    RELEASE_TOO_OLD = "release-too-old"
+    ALSO_ON_OTHER_RELEASES = "also-on-other-releases"
+    SUSPECTS_MANY = "suspects-many"
+    # A guard keeps it back.
+    COOLDOWN = "cooldown"
+    LIMIT_REACHED = "limit-reached"
+    TOO_MANY_AFFECTED = "too-many-affected"
+    TOO_FEW_HEALTHY = "too-few-healthy"
+    FROZEN = "frozen"
+    PAUSED_BY_PERSON = "paused-by-person"
+    STORM = "storm"
+    COMMON_CAUSE = "common-cause"
+    NOT_CORROBORATED = "not-corroborated"
+    REQUIREMENT_NOT_MET = "requirement-not-met"
+    REQUIREMENT_UNKNOWN = "requirement-unknown"
+    NOT_FOR_LONG_ENOUGH = "not-for-long-enough"
+    NOT_OPTED_IN = "not-opted-in"
+    DEPLOY_LOCKED = "deploy-locked"
+    TRUNCATED = "truncated"
+    CLOCK_SKEW = "clock-skew"
+    MONITORING_BLIND = "monitoring-blind"
+    PERSON_FIRST = "person-first"
+    WAVE = "wave"
+    CAMPAIGN_STOPPED = "campaign-stopped"
+    # A person is asked.
+    ASK_MODE = "ask-mode"
+    DEMOTED = "demoted"
+    POLICY_CEILING = "policy-ceiling"
+    NOTHING_KNOWN_GOOD = "nothing-known-good"
+    HELD_TOO_LONG = "held-too-long"
+    DENIED = "denied"
+    EXPIRED = "expired"
     # No release to go back to.
     NO_CANDIDATE = "no-candidate"
     RELEASE_MISSING = "release-missing"
@@ -50,7 +90,12 @@ class Reason(StrEnum):
     RELEASE_CURRENT = "release-current"
     RELEASE_NEWER = "release-newer"
     JUST_ROLLED_BACK_FROM = "just-rolled-back-from"
-    PREDATES_RELEASE = "predates-release"
+    NOT_KNOWN_GOOD = "not-known-good"
+    KNOWN_BAD = "known-bad"
+    SMOKE_TEST_FAILED = "smoke-test-failed"
+    WRONG_PLATFORM = "wrong-platform"
+    BEHIND_IRREVERSIBLE = "behind-irreversible"
+    NO_STABLE_POINTER = "no-stable-pointer"
     NO_HISTORY = "no-history"
     FIRST_RELEASE = "first-release"
     SAME_IMAGES = "same-images"
@@ -107,10 +152,12 @@ class Decision:
     """What was decided about one pair of alert and rule, or one instance of it, and why.
 
     `detail` is a sentence for a person. `instances` maps the identity of each instance concerned to the
-    release it goes (or would go) back to; None where that is not known yet.
+    release it goes (or would go) back to; None where that is not known yet. `judgements` are what was asked and
+    considered for each instance, where that was done.
     """
 
     outcome: Outcome
     reason: Reason
     detail: str = ""
     instances: Mapping[str, str | None] = field(default_factory=dict)
+    judgements: tuple[Judgement, ...] = ()

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from rules.decisions import Reason
+
+if TYPE_CHECKING:
+    from rules.facts import Arrival
 
 Drop: TypeAlias = tuple[Reason, str]
 """Why something is not chosen, and what a person can do about it."""
@@ -29,6 +32,8 @@ class ReleaseSeen:
     aliases: tuple[str, ...] = ()
     unfit: Drop | None = None
     note: str = ""
+    content: str = ""
+    """Identifies its bits, where they are known: two releases with the same content are the same."""
 
     def is_called(self, word: str) -> bool:
         """Whether `word` names this release."""
@@ -59,8 +64,8 @@ class Observation:
     `labels` are what a rule selects by, None where it selects by nothing; `own_labels` are those that the
     instance says of itself besides. `brought_by` is the rollback that brought what runs, where the target itself
     tells: no rule acts on what our own hand brought, whatever the ledger has forgotten.
-    `arrived_ms` is a time before which the running release was not there (ms since the epoch), None where no such
-    time is known.
+    `arrived` is when the running release came, as the target itself tells; None where it does not.
+    `platform` is `GOOS/GOARCH`, empty where it is not known.
     """
 
     running: str | None
@@ -73,8 +78,9 @@ class Observation:
     no_history: Drop | None = None
     labels: Mapping[str, str] | None = None
     own_labels: Mapping[str, str] = field(default_factory=dict)
-    arrived_ms: int | None = None
+    arrived: Arrival | None = None
     brought_by: str | None = None
+    platform: str = ""
 
     def runs(self, word: str) -> bool:
         """Whether the running release is called `word`."""

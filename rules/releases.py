@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 from rules.decisions import Reason
-from rules.rule import Previous, Version, to_word
+from rules.to import LastKnownGood, Previous, Stable, Version, to_word
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from rules.observations import Drop, Observation, ReleaseSeen
-    from rules.rule import SameAs, ScaleToZero, To
+    from rules.to import SameAs, ScaleToZero, To
 
 _Rank: TypeAlias = tuple[tuple[bool, int, str], ...]
 
@@ -85,6 +85,8 @@ def choose(
                 found = _named(entry.version, observation, frozenset() if override else left)
             case Previous():
                 found = _previous(observation, left)
+            case LastKnownGood() | Stable():
+                found = []
             case _:
                 found = [_offered(entry, observation, left)]
         considered += found

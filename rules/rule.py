@@ -7,14 +7,17 @@ import json
 from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 from rules.durations import write_duration
+from rules.limits import USUAL_GUARDS, USUAL_WAVES
 from rules.scope import Scope
+from rules.to import To, write_to
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
+    from rules.limits import Guards, Requirement, Waves
     from rules.matchers import Matcher
     from rules.templates import Template
 
@@ -22,18 +25,54 @@ NO_LABELS: Mapping[str, tuple[str, ...]] = MappingProxyType({})
 
 
 class Mode(StrEnum):
-    """What a rule may do on its own."""
+    """What a rule may do on its own, from the least to the most."""
 
     OBSERVE = "observe"
+    ASK = "ask"
+    """Send the plan, and wait for a person."""
     ACT = "act"
 
 
 @dataclass(frozen=True, slots=True)
+class Signal:
+    """Another alert that counts: it matches, and carries the same values as the judged one under `equal`."""
+
+    matchers: tuple[Matcher, ...]
+    equal: tuple[str, ...] = ()
+    within_s: float | None = None
+    """How far apart the two may begin; None: both only have to fire."""
+
+    def meant(self, judged: Mapping[str, str], other: Mapping[str, str]) -> bool:
+        """Tell whether an alert with the labels `other` is the signal for one with the labels `judged`."""
+        same = all(judged.get(label, "") == other.get(label, "") for label in self.equal)
+        return same and all(matcher.matches(other) for matcher in self.matchers)
+
+
+@dataclass(frozen=True, slots=True)
 class When:
-    """Which alerts a rule is about: all of `matchers` hold, and one list of `any_of` if there are any."""
+    """Which alerts a rule is about: all of `matchers` hold, and one list of `any_of` if there are any.
+
+    `unless` fires: there is another cause. `also` must fire besides. `for_s` is how long the episode must go on;
+    `alert_for_s` the `for` of the alerting rule, where Prometheus cannot be asked when the trouble began.
+    """
 
     matchers: tuple[Matcher, ...] = ()
     any_of: tuple[tuple[Matcher, ...], ...] = ()
+    unless: Signal | None = None
+    also: Signal | None = None
+    for_s: float = 0.0
+    alert_for_s: float | None = None
+
+    def alike(self, labels: Mapping[str, str]) -> bool:
+        """Tell whether an alert is of the same kind: what this asks of `alertname` holds, whatever else does not.
+
+        Where nothing is asked of `alertname`, only what matches altogether is alike.
+        """
+        lists = [(*self.matchers, *matchers) for matchers in self.any_of] or [self.matchers]
+        kinds = [[matcher for matcher in matchers if matcher.name == "alertname"] for matchers in lists]
+        if not all(kinds):
+            return self.matches(labels)
+        return any(all(matcher.matches(labels) for matcher in kind) for kind in kinds)
 
     def matches(self, labels: Mapping[str, str]) -> bool:
         """Tell whether an alert with these labels is meant."""
@@ -110,6 +149,7 @@ class KubernetesTarget:
 class Target:
     """Which instances a rule is about, once an alert is: of `hosts` or of `kubernetes`, never both.
 
+    `arrived_within_s` takes, of what the alert could mean, the instances to which a release came so lately.
     `only` and `except_` map a label, of the inventory or of the pod template, to the values that are wanted, or
     not wanted.
     """
@@ -120,81 +160,12 @@ class Target:
     except_: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: NO_LABELS)
     running: Template | None = None
     kubernetes: KubernetesTarget | None = None
+    arrived_within_s: float | None = None
 
     @property
     def scope(self) -> Scope:
         """What an instance must carry, whatever the alert says."""
         return Scope(self.only, self.except_)
-
-
-@dataclass(frozen=True, slots=True)
-class Previous:
-    """The newest release before the running one."""
-
-
-@dataclass(frozen=True, slots=True)
-class Version:
-    """One release, by its name."""
-
-    version: str
-
-
-@dataclass(frozen=True, slots=True)
-class SameAs:
-    """The images that another workload of the service runs: the one whose pod template carries these labels."""
-
-    labels: Mapping[str, tuple[str, ...]]
-
-
-@dataclass(frozen=True, slots=True)
-class ScaleToZero:
-    """No pods at all, until a person scales it up again."""
-
-
-To: TypeAlias = Previous | Version | SameAs | ScaleToZero
-
-
-def to_word(entry: To) -> str:
-    """Return the word by which people and `Observation.offers` know an entry of `to`."""
-    match entry:
-        case Version():
-            return entry.version
-        case SameAs():
-            return "same-as " + " ".join(f"{label}={'|'.join(values)}" for label, values in entry.labels.items())
-        case ScaleToZero():
-            return "scale-to-zero"
-        case _:
-            return "previous"
-
-
-def write_to(entry: To) -> str | dict[str, Any]:
-    """Return an entry of `to` as a rule file and a record write it."""
-    match entry:
-        case Version():
-            return {"version": entry.version}
-        case SameAs():
-            return {"same-as": {label: list(values) for label, values in entry.labels.items()}}
-        case _:
-            return to_word(entry)
-
-
-def read_to(written: str | Mapping[str, Any]) -> To:
-    """Read back what `write_to` wrote; raises ValueError for anything else."""
-    match written:
-        case "previous":
-            return Previous()
-        case "scale-to-zero":
-            return ScaleToZero()
-        case {"version": str(version)}:
-            return Version(version)
-        case {"same-as": dict(labels)}:
-            return SameAs({label: _values(values) for label, values in labels.items()})
-        case _:
-            raise ValueError(f"{written!r} is no entry of `to`")
-
-
-def _values(values: str | Sequence[str]) -> tuple[str, ...]:
-    return (values,) if isinstance(values, str) else tuple(values)
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,6 +201,10 @@ class Rule:
     pin: Pin = Pin.AUTO
     gitops: Gitops = Gitops.REFUSE
     evidence_logs_s: float = 1800.0
+    require: tuple[Requirement, ...] = ()
+    guards: Guards = USUAL_GUARDS
+    waves: Waves = USUAL_WAVES
+    notify: tuple[str, ...] = ()
     verify: Verify = Verify()
     retry: Retry = Retry()
     source: str = field(default="", compare=False)

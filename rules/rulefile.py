@@ -13,8 +13,9 @@ from rules.reading.modelerrors import check, find_node
 from rules.reading.rulemodels import LATER, OF_ONE_RULE, RuleFileModel, RuleModel
 from rules.reading.yamlfile import read_yaml
 from rules.reading.yamlnodes import Broken, Entry, Mapping, Scalar, Sequence
-from rules.rule import HostsTarget, Mode, Previous, Retry, Rule, Target, Verify, Version, When
+from rules.rule import HostsTarget, Mode, Retry, Rule, Target, Verify, When
 from rules.ruleset import RuleSet, collect, combine
+from rules.to import Previous, Version
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -6,8 +6,9 @@ from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from rules.rule import Gitops, Pin, Previous, Restore, Rule, To, WhenPaused, read_to, write_to
+from rules.rule import Gitops, Pin, Restore, Rule, WhenPaused
 from rules.scope import Scope
+from rules.to import Previous, To, read_to, write_to
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,8 @@ from controller.cli.api import PLANNING_S
 from rules.decisions import Outcome, Reason
 from rules.instances import read_instance
 from rules.releases import NOTHING_TO_GO_BACK_TO
-from rules.rule import write_to
 from rules.targets import keep_running
+from rules.to import write_to
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

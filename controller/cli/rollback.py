@@ -15,7 +15,7 @@ from controller.cli.records import cause, label, moves, path_of, standing
 from controller.cli.terminal import print_json, say
 from controller.cli.times import ago, now
 from rules.instances import read_instance
-from rules.rule import read_to, to_word
+from rules.to import read_to, to_word
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -12,8 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field, PlainValidator, ValidationErr
 
 from controller.web.bodies import read_body
 from controller.web.refusals import Refusal
-from rules.rule import SameAs, Version, read_to, write_to
-from rules.rule import To as ToEntry
+from rules.to import SameAs, Version, read_to, write_to
+from rules.to import To as ToEntry
 
 MOST_BYTES = 64 * 1024
 """No request of the API needs more; notifications have a limit of their own."""

@@ -10,8 +10,8 @@ from pydantic import Field, WrapValidator
 from rules.reading.fieldtypes import AnyOf, Section, Text, checked, say, text
 from rules.reading.kubernetesmodels import LabelKey
 from rules.reading.wording import near_miss, not_enforced
-from rules.rule import Previous, SameAs, ScaleToZero, To, Version
 from rules.services import is_safe_name
+from rules.to import Previous, SameAs, ScaleToZero, To, Version
 
 if typing.TYPE_CHECKING:
     from pydantic import ValidatorFunctionWrapHandler

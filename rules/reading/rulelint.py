@@ -10,7 +10,8 @@ from collections import Counter, defaultdict
 from itertools import combinations, product
 from typing import TYPE_CHECKING
 
-from rules.rule import EVERY, Mode, SameAs, ScaleToZero, to_word
+from rules.rule import EVERY, Mode
+from rules.to import SameAs, ScaleToZero, to_word
 from rules.workloads.names import KINDS
 
 if TYPE_CHECKING:

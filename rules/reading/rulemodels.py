@@ -22,7 +22,7 @@ from rules.rule import Gitops, Mode, Pin, Restore, Retry, Rule, Verify
 if typing.TYPE_CHECKING:
     from pydantic import ValidatorFunctionWrapHandler
 
-    from rules.rule import To
+    from rules.to import To
 
 LATER = Later(
     "rules/v1",

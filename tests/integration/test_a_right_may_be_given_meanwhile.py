@@ -20,7 +20,8 @@ from rules.decisions import Reason
 from rules.errors import Transient
 from rules.instances import Instance
 from rules.inventory import Inventory
-from rules.rule import KubernetesTarget, Mode, Previous, Rule, Target, When
+from rules.rule import KubernetesTarget, Mode, Rule, Target, When
+from rules.to import Previous
 from workers.finding import Finding
 from workers.jobs import run
 from workers.kubernetes.failures import Forbidden

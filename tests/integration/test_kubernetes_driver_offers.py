@@ -10,7 +10,8 @@ from testbed.driven import Driven, params
 from testbed.workloads import NAME, container, deployment, service
 
 from rules.instances import WorkloadKind
-from rules.rule import Pin, Previous, SameAs, ScaleToZero, To, Version
+from rules.rule import Pin
+from rules.to import Previous, SameAs, ScaleToZero, To, Version
 
 STABLE = SameAs({"track": ("stable",)})
 

@@ -16,7 +16,8 @@ from controller.settings import ClusterSettings, Numbers
 from rules.alerts import Alert
 from rules.decisions import Decision, Outcome, Reason
 from rules.errors import Transient
-from rules.rule import KubernetesTarget, Pods, Previous, Rule, Target, When
+from rules.rule import KubernetesTarget, Pods, Rule, Target, When
+from rules.to import Previous
 from workers.kubernetes.access import Cluster, connect_cluster
 from workers.kubernetes.finding import KubernetesFinder
 

@@ -15,7 +15,8 @@ from testbed.worksite import WEB2, Shop
 
 from controller.ledger import End, Heard, HeardAlert, State
 from rules.inventory import Host
-from rules.rule import Mode, Rule, Version
+from rules.rule import Mode, Rule
+from rules.to import Version
 from workers.jobs import run
 from workers.site import Site
 

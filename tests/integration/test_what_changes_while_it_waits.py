@@ -19,11 +19,13 @@ from controller.ledger.ids import effect_of
 from rules.alerts import Alert
 from rules.decisions import Reason
 from rules.errors import NotYet, Transient
+from rules.facts import Arrival
 from rules.instances import HostInstance
 from rules.inventory import Host
 from rules.observations import Observation
-from rules.rule import Rule, Version
+from rules.rule import Rule
 from rules.targets import Found, Located
+from rules.to import Version
 from workers.driver import Driver
 from workers.jobs import run
 from workers.peeking import peek
@@ -119,7 +121,7 @@ def test_a_release_that_was_made_after_the_alert_began_is_not_its_cause(
     """It may be the cure. Two minutes are allowed for clocks that differ."""
 
     def just_arrived(driver: Driver) -> Observation:
-        return replace(driver.observe(), arrived_ms=round(time.time() * 1000))
+        return replace(driver.observe(), arrived=Arrival(round(time.time() * 1000)))
 
     with shop.site() as site:
         hear(site, begun_s_ago=begun_s_ago, rules=[rule()])

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from rules.matchers import parse_matchers
-from rules.rule import HostsTarget, Mode, Previous, Rule, Target, Verify, When
+from rules.rule import HostsTarget, Mode, Rule, Target, Verify, When
 from rules.templates import Template
+from rules.to import Previous
 
 ALERT = {"alertname": "HighErrorRate", "instance": "127.0.0.1:9102", "version": "v1.3.0"}
 CANARY = {"track": ("canary",)}

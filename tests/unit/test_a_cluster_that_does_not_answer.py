@@ -10,8 +10,9 @@ import pytest
 from rules.alerts import Alert
 from rules.decisions import Outcome, Reason
 from rules.errors import Permanent, RollbackError, Transient
-from rules.rule import KubernetesTarget, Previous, Rule, Target, When
+from rules.rule import KubernetesTarget, Rule, Target, When
 from rules.templates import Template
+from rules.to import Previous
 from workers.kubernetes import failures
 from workers.kubernetes.finding import KubernetesFinder
 

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from rules.matchers import Matcher, parse_matchers
 from rules.matching.index import RuleIndex, literal_values
-from rules.rule import HostsTarget, Previous, Rule, Target, When
+from rules.rule import HostsTarget, Rule, Target, When
+from rules.to import Previous
 
 NAMES = st.sampled_from(["alertname", "service", "track", "x"])
 VALUES = st.sampled_from(["", "a", "b", "c", "a|b"])

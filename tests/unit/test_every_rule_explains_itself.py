@@ -11,10 +11,11 @@ from rules.alerts import Alert
 from rules.explain import explain
 from rules.matchers import parse_matchers
 from rules.observations import Observation, ReleaseSeen
-from rules.rule import HostsTarget, KubernetesTarget, Mode, Previous, Rule, Target, Version, When
+from rules.rule import HostsTarget, KubernetesTarget, Mode, Rule, Target, When
 from rules.ruleset import RuleSet
 from rules.services import Host, Inventory, Restart, RestartKind, Service
 from rules.templates import Template
+from rules.to import Previous, Version
 
 WEB1, WEB2 = "hosts/default/shop/web1", "hosts/default/shop/web2"
 SHOP = Service(

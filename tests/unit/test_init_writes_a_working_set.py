@@ -11,7 +11,8 @@ from click.testing import CliRunner
 from controller.cli.main import cli
 from controller.settings import load_settings
 from controller.settings.house import House
-from rules.rule import Mode, Previous
+from rules.rule import Mode
+from rules.to import Previous
 
 
 def _run(*words: str, answers: str | None = None) -> tuple[int, str]:

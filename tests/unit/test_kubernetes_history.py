@@ -19,7 +19,8 @@ from rules.decisions import Reason
 from rules.instances import WorkloadKind
 from rules.observations import Observation
 from rules.releases import choose
-from rules.rule import Pin, Previous, Restore, Version
+from rules.rule import Pin, Restore
+from rules.to import Previous, Version
 from workers.kubernetes.history import Revision
 from workers.kubernetes.live import Live, live
 from workers.kubernetes.releases import releases_seen

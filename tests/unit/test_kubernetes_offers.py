@@ -22,7 +22,8 @@ from testbed.kube_facts import (
 
 from rules.decisions import Reason
 from rules.instances import WorkloadKind
-from rules.rule import Pin, SameAs, ScaleToZero
+from rules.rule import Pin
+from rules.to import SameAs, ScaleToZero
 from workers.kubernetes.failures import Forbidden, NotFound
 from workers.kubernetes.live import Live, live
 from workers.kubernetes.offers import Found, Offers

@@ -6,8 +6,9 @@ import json
 
 import pytest
 
-from rules.rule import Gitops, KubernetesTarget, Pin, Pods, Restore, SameAs, ScaleToZero, WhenPaused
+from rules.rule import Gitops, KubernetesTarget, Pin, Pods, Restore, WhenPaused
 from rules.rulefile import Mode, Previous, RuleSet, Version, parse_rules
+from rules.to import SameAs, ScaleToZero
 
 SHORT = """
 version: rules/v1

@@ -8,10 +8,11 @@ from hypothesis import strategies as st
 
 from rules.alerts import Alert
 from rules.decisions import Outcome, Reason
-from rules.rule import HostsTarget, Previous, Rule, Target, When
+from rules.rule import HostsTarget, Rule, Target, When
 from rules.services import Host, Inventory, Restart, RestartKind, Service
 from rules.targets import find_instances, keep_running
 from rules.templates import Template
+from rules.to import Previous
 
 RESTART = Restart(RestartKind.SYSTEMD, unit="x.service")
 WEB1 = Host("web1", "10.90.0.2", {"track": "stable"})

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from rules.decisions import Reason
 from rules.observations import Observation, ReleaseSeen
 from rules.releases import Choice, choose
-from rules.rule import Previous, Version
+from rules.to import Previous, Version
 
 NONE: frozenset[str] = frozenset()
 V1, V2, V3, V4 = (ReleaseSeen(f"v{number}", (number,)) for number in (1, 2, 3, 4))

@@ -14,9 +14,10 @@ from rules.alerts import Alert
 from rules.decisions import Decision, Outcome, Reason
 from rules.errors import NotYet
 from rules.instances import WorkloadKind
-from rules.rule import KubernetesTarget, Pods, Previous, Rule, Target, When
+from rules.rule import KubernetesTarget, Pods, Rule, Target, When
 from rules.targets import Located, with_besides
 from rules.templates import Template
+from rules.to import Previous
 from rules.workloads.answers import CannotTell
 from rules.workloads.claims import read_claims
 from rules.workloads.finding import find_workloads

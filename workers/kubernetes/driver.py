@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from rules.decisions import Reason
 from rules.errors import Permanent
+from rules.facts import Arrival
 from rules.observations import Observation
 from rules.plans import StepKind, StepState
 from rules.rule import Gitops, WhenPaused
@@ -81,7 +82,7 @@ class KubernetesDriver:
             no_history=live.no_history,
             labels=marks.labels_of(live.template),
             own_labels=marks.labels_of(live.workload),
-            arrived_ms=live.arrived_ms,
+            arrived=None if live.arrived_ms is None else Arrival(live.arrived_ms),
             brought_by=live.brought_by,
         )
 

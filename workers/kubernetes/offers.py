@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from rules.instances import WorkloadInstance, WorkloadKind
 from rules.observations import Offer
-from rules.rule import SameAs, ScaleToZero, to_word
+from rules.to import SameAs, ScaleToZero, to_word
 from workers.kubernetes import paths, same_as, scaling
 from workers.kubernetes.failures import Forbidden, NotFound
 from workers.kubernetes.plan import Goal

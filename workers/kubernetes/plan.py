@@ -9,7 +9,8 @@ from rules.decisions import Reason
 from rules.errors import Permanent
 from rules.instances import WorkloadKind
 from rules.plans import Plan, Step, StepKind
-from rules.rule import Gitops, Pin, Previous, Restore, WhenPaused
+from rules.rule import Gitops, Pin, Restore, WhenPaused
+from rules.to import Previous
 from workers.kubernetes import marks, rollout, templates
 from workers.kubernetes.pods import is_leaving, is_ready
 from workers.kubernetes.writing import planned
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from rules.instances import WorkloadInstance
-    from rules.rule import To
+    from rules.to import To
     from workers.kubernetes.live import Live
     from workers.kubernetes.marks import Json
 

@@ -105,7 +105,7 @@ class Preparing:
                 f"another release, {observation.running}, arrived while this rollback waited; it is left alone",
             )
         starts = [episode.first_ms for episode in self._taken.episodes if episode.open]
-        arrived = observation.arrived_ms
+        arrived = observation.arrived.earliest_ms if observation.arrived else None
         if arrived is not None and starts and arrived > max(starts) + _SKEW_MS:
             raise Permanent(
                 Reason.PREDATES_RELEASE,
