@@ -4,6 +4,7 @@ The protocol is described in docs/reference/protocol.md.
 """
 
 from controller.ledger.connection import LedgerUnavailable
+from controller.ledger.hands import Deed, Hands, LockHeld
 from controller.ledger.hearing import Answer, Heard, HeardAlert
 from controller.ledger.leases import Busy, Gone, Taken
 from controller.ledger.ledger import Ledger, connect, queue_client
@@ -16,15 +17,18 @@ __all__ = [
     "AskAgain",
     "Busy",
     "Counts",
+    "Deed",
     "End",
     "Episode",
     "Gone",
+    "Hands",
     "Heard",
     "HeardAlert",
     "Hold",
     "LeaseLost",
     "Ledger",
     "LedgerUnavailable",
+    "LockHeld",
     "MovedOn",
     "NewRollback",
     "Opened",

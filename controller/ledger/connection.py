@@ -39,7 +39,7 @@ Client = Any
 Argument = str | bytes | int | float
 
 NAMES = (
-    *("commit", "counts", "decide", "due", "hear", "move"),
+    *("commit", "counts", "decide", "due", "hand", "hear", "move"),
     *("note", "open", "raise", "release", "renew", "sight", "take"),
 )
 

@@ -16,15 +16,26 @@ QUEUE = "rollback"
 QUEUE_LIST = f"rq:queue:{QUEUE}"
 
 DECISIONS = f"{PREFIX}decisions"
+DEEDS = f"{PREFIX}deeds"
+DEMOTED = f"{PREFIX}demoted"
 HISTORY = f"{PREFIX}history"
+LOCKS = f"{PREFIX}locks"
+PAUSES = f"{PREFIX}pauses"
 SWEEPS = f"{PREFIX}sweeps"
 TROUBLES = f"{PREFIX}sweep-troubles"
 UNFINISHED = f"{PREFIX}unfinished"
 WORKERS = f"{PREFIX}workers"
 
+_DEEDS_MOST = 5_000
 _HISTORY_MOST = 10_000
 _SIGHTINGS_MOST = 50
 """Revisions of one workload; its own history keeps ten by default."""
+_STORM_KEPT_S = 3_600
+"""How long it is remembered which services were matched; no storm brake looks further back."""
+_STARTS_KEPT_S = 8 * 86_400
+"""How long it is remembered that a campaign began; limits count hours and days."""
+_CAMPAIGN_KEPT_S = 86_400
+"""So long after its last instance joined, a campaign takes more in; past it, the same release begins a new one."""
 _JUDGED_EVERY_S = 10
 """How exactly it is known when an alert behind an unfinished rollback was last heard."""
 
@@ -47,8 +58,12 @@ def prelude(numbers: Numbers) -> str:
         "EPISODE_KEPT": numbers.episode_kept_s,
         "EFFECT_KEPT": numbers.effect_kept_s,
         "HISTORY_KEPT": numbers.history_kept_s,
+        "STORM_KEPT": _STORM_KEPT_S,
+        "STARTS_KEPT": _STARTS_KEPT_S,
+        "CAMPAIGN_KEPT": _CAMPAIGN_KEPT_S,
         "SIGHTING_KEPT": numbers.sighting_kept_s,
     }
     lines = [f"local {name} = {round(seconds * 1000)}" for name, seconds in constants.items()]
     most = f"local HISTORY_MOST, SIGHTINGS_MOST = {_HISTORY_MOST}, {_SIGHTINGS_MOST}"
-    return "\n".join([f"local P = '{PREFIX}'", most, *lines, ""])
+    deeds = f"local DEEDS_MOST = {_DEEDS_MOST}"
+    return "\n".join([f"local P = '{PREFIX}'", most, deeds, *lines, ""])

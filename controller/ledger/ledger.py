@@ -11,6 +11,7 @@ from controller.ledger.bells import Bells
 from controller.ledger.connection import Client, Scripts, client, pairs, translated
 from controller.ledger.decisions import Decisions
 from controller.ledger.doorbell import Doorbell
+from controller.ledger.hands import Hands
 from controller.ledger.health import Health
 from controller.ledger.hearing import Answer, Heard, Hearing
 from controller.ledger.keys import QUEUE_LIST
@@ -37,6 +38,7 @@ class Ledger:
         self.decisions = Decisions(connection, self._scripts)
         self.asking = Asking(connection, self._scripts, doorbell)
         self.bells = Bells(self._scripts, doorbell)
+        self.hands = Hands(connection, self._scripts)
         self.health = Health(connection)
         self.sightings = Sightings(connection, self._scripts)
 
