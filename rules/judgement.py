@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rules.decisions import Outcome, Reason
@@ -29,3 +29,30 @@ class Judgement:
     choice: Choice | None = None
     wait: bool = False
     until_ms: int | None = None
+
+
+def shown(judgement: Judgement) -> dict[str, Any]:
+    """Return a judgement as plain data: what `why`, the audit and `rules explain` show."""
+    candidates = judgement.choice.candidates if judgement.choice else ()
+    return {
+        "instance": judgement.instance,
+        "outcome": judgement.outcome.value,
+        "reason": judgement.reason.value,
+        "detail": judgement.detail,
+        "to": judgement.to,
+        "wait": judgement.wait,
+        "until_ms": judgement.until_ms,
+        "guards": [
+            {
+                "guard": answer.guard,
+                "verdict": answer.verdict.value,
+                "reason": answer.reason.value,
+                "detail": answer.detail,
+                "facts": [asdict(fact) for fact in answer.facts],
+            }
+            for answer in judgement.answers
+        ],
+        "candidates": [
+            {"release": c.release, "kept": c.kept, "reason": c.reason.value, "detail": c.detail} for c in candidates
+        ],
+    }
