@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from rules.matching.index import RuleIndex
+from rules.matching.interest import Interest
 from rules.reading.fileerrors import Place, RuleFileErrors
 from rules.reading.rulelint import oddities, overlaps
 
@@ -33,6 +34,14 @@ class RuleSet:
     def match(self, labels: Mapping[str, str]) -> tuple[Rule, ...]:
         """Return the rules that are about an alert with these labels, in file order."""
         return self._index.match(labels)
+
+    def of_interest(self, labels: Mapping[str, str]) -> tuple[Rule, ...]:
+        """Return the rules that look at such an alert though they may not match it, in file order."""
+        return self._interest.of(labels)
+
+    @cached_property
+    def _interest(self) -> Interest:
+        return Interest(self.rules)
 
     @cached_property
     def _by_digest(self) -> dict[str, Rule]:

@@ -39,6 +39,7 @@ Client = Any
 Argument = str | bytes | int | float
 
 NAMES = (
+    *("approve", "book", "enlist", "others"),
     *("commit", "counts", "decide", "due", "hand", "hear", "move"),
     *("note", "open", "raise", "release", "renew", "sight", "take"),
 )

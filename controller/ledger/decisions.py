@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import orjson
 
 from controller.ledger.connection import Client, Scripts, translated
 from controller.ledger.keys import DECISIONS, key
 from controller.ledger.records import DecisionSeen, iso
-from rules.decisions import Decision
+from rules.decisions import Decision, Outcome
+from rules.judgement import shown
+
+_JUDGED_MOST = 20
+"""Instances of which a decision keeps everything that was asked; of the others it keeps what became of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +27,7 @@ class Decided:
     rule: str
     decision: Decision
 
-    def row(self) -> tuple[str, str, str]:
+    def row(self) -> tuple[str, str, str, list[str], str]:
         """Return what the script takes."""
         body = {
             "rule": self.rule,
@@ -31,7 +36,15 @@ class Decided:
             "detail": self.decision.detail,
             "instances": dict(self.decision.instances),
         }
-        return self.fingerprint, self.rule_digest, orjson.dumps(body).decode()
+        judged = [shown(judgement) for judgement in self.decision.judgements[:_JUDGED_MOST]]
+        whole = {**body, "judgements": judged} if judged else body
+        matched = self.decision.outcome is not Outcome.NO_MATCH
+        instances = sorted(self.decision.instances) if matched else []
+        return self.fingerprint, self.rule_digest, _text(whole), instances, _text(body)
+
+
+def _text(body: object) -> str:
+    return orjson.dumps(body).decode()
 
 
 class Decisions:
@@ -65,6 +78,13 @@ class Decisions:
                 break
             newest = f"({entries[-1][0]}"
         return tuple(found)
+
+    def whole(self, fingerprint: str) -> dict[str, dict[str, Any]]:
+        """Return what was last decided about an alert, by rule digest, with everything that was asked."""
+        with translated():
+            raw = self._client.hgetall(key("episode", fingerprint))
+        decided = {name.partition(":")[2]: text for name, text in raw.items() if name.startswith("rule:") and text}
+        return {digest: orjson.loads(text) for digest, text in decided.items()}
 
     def labels(self, fingerprints: Iterable[str]) -> dict[str, dict[str, str]]:
         """Return the labels of alerts that are remembered, by fingerprint."""

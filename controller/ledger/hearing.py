@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,6 +29,8 @@ class HeardAlert:
     labels_json: str
     annotations_json: str
     rule_digests: tuple[str, ...]
+    other_digests: tuple[str, ...] = ()
+    """Rules that it matches not, and that look at it all the same: another cause, a second signal, its kind."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,19 +45,31 @@ class Heard:
     truncated: int
     receiver: str
     chunks: tuple[tuple[bytes, bytes], ...]
+    services: bytes = b"[]"
+    """The services that the whole body is about, encoded, for the storm brake."""
 
     @classmethod
-    def of(cls, items: Sequence[HeardAlert], *, truncated: int = 0, receiver: str = "") -> Heard:
+    def of(
+        cls,
+        items: Sequence[HeardAlert],
+        *,
+        truncated: int = 0,
+        receiver: str = "",
+        services: Iterable[str] = (),
+    ) -> Heard:
         """Prepare a notification for the ledger."""
         rows = [
-            (i.fingerprint, int(i.firing), i.starts_at_ms, i.rule_digests, i.labels_json, i.annotations_json)
+            (
+                *(i.fingerprint, int(i.firing), i.starts_at_ms, i.rule_digests, i.other_digests),
+                *(i.labels_json, i.annotations_json),
+            )
             for i in items
         ]
         chunks = tuple(
-            (orjson.dumps([row[:4] for row in chunk]), orjson.dumps(chunk))
+            (orjson.dumps([row[:5] for row in chunk]), orjson.dumps(chunk))
             for chunk in (rows[at : at + CHUNK] for at in range(0, len(rows), CHUNK))
         )
-        return cls(tuple(items), truncated, receiver, chunks)
+        return cls(tuple(items), truncated, receiver, chunks, orjson.dumps(sorted(set(services))))
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,17 +102,17 @@ class Hearing:
         meta = orjson.dumps({"truncated": heard.truncated, "receiver": heard.receiver}).decode()
         total = [0, 0, 0, 0, 0]
         for look, whole in heard.chunks:
-            row = self._scripts.run("hear", "peek", "", look, meta)
+            row = self._scripts.run("hear", "peek", "", look, meta, "[]")
             if row[0]:
-                row = self._record(whole, meta, ring=row[4] > 0)
+                row = self._record(whole, meta, heard.services, ring=row[4] > 0)
             total = [a + int(b) for a, b in zip(total, row, strict=True)]
         return Answer(*total)
 
-    def _record(self, chunk: bytes, meta: str, *, ring: bool) -> list[Any]:
+    def _record(self, chunk: bytes, meta: str, services: bytes, *, ring: bool) -> list[Any]:
         ident = new_id("n")
 
         def build(pipe: Any) -> None:
-            self._scripts.queue(pipe, "hear", "record", ident, chunk, meta)
+            self._scripts.queue(pipe, "hear", "record", ident, chunk, meta, services)
             if ring:  # else nothing was to be asked when we looked; what is asked by now stands in `due`
                 self._doorbell.ring(pipe, ident, 1)
 

@@ -38,6 +38,7 @@ class End(StrEnum):
     CANCELLED = "cancelled"
     RESOLVED = "resolved"
     SUPERSEDED = "superseded"
+    EXPIRED = "expired"
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +138,16 @@ class Rollback:
     joined_after: str = ""
     plan: str = ""
     way_back: str = ""
+    campaign: str = ""
+    approved: str = ""
+    """The digest of the plan that a person approved."""
+    approved_by: str = ""
+    asked: Mapping[str, Any] = field(default_factory=dict)
+    """What a person is asked: plan, from, to, until_ms, why."""
+    held_ms: int | None = None
+    """Since when a guard holds it back, without a break."""
+    held_for: str = ""
+    """The reason for which it is, or last was, held back."""
     journal_head: str = ""
     attempts: int = 0
     opened_ms: int = 0
@@ -170,6 +181,10 @@ class Rollback:
             "effect",
             "plan",
             "way_back",
+            "campaign",
+            "approved",
+            "approved_by",
+            "held_for",
             "journal_head",
         ]
         return cls(
@@ -182,6 +197,8 @@ class Rollback:
             committed_ms=_ms(raw, "committed_at"),
             changed_ms=_ms(raw, "changed_at"),
             ended_ms=_ms(raw, "ended_at"),
+            asked=orjson.loads(raw.get("asked") or "{}"),
+            held_ms=_ms(raw, "held_since"),
             episodes=tuple((raw.get("episodes") or "").split()),
             spec=orjson.loads(raw.get("spec") or "{}"),
         )
@@ -203,11 +220,21 @@ class Rollback:
             "committed_at": iso(self.committed_ms),
             "ended_at": iso(self.ended_ms),
             "episodes": list(self.episodes),
+            "asked": asked_shown(self.asked) if self.asked else None,
+            "held_since": iso(self.held_ms),
             "plan": plan_shown(orjson.loads(self.plan)) if self.plan else None,
         }
 
 
-_SHOWN = ["id", "instance", "service", "host", "rule", "by", "why", "reason", "detail", "outcome", "attempts"]
+def asked_shown(asked: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a person is asked, with its end as a time for people."""
+    return {**asked, "until": iso(asked.get("until_ms"))}
+
+
+_SHOWN = [
+    *("id", "instance", "service", "host", "rule", "by", "why", "reason", "detail", "outcome", "attempts"),
+    *("campaign", "approved_by"),
+]
 
 
 def _ms(raw: Mapping[str, str], name: str) -> int | None:

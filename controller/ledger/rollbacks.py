@@ -130,6 +130,29 @@ class Rollbacks:
             raise MovedOn("being looked at by a worker right now") from e
         return self.get(ident) or rollback
 
+    def approve(self, ident: str, *, by: str) -> Rollback:
+        """Allow the plan that a rollback asks about, and no other. Raises `MovedOn` where it asks nothing."""
+
+        def build(pipe: Any) -> None:
+            self._scripts.queue(pipe, "approve", ident, by)
+            self._doorbell.ring(pipe, ident, 0)
+
+        verdict, state = self._scripts.transact(build)[0]
+        rollback = self.get(ident)
+        if verdict != "ok" or rollback is None:
+            raise MovedOn(state)
+        return rollback
+
+    def deny(self, ident: str, *, by: str, why: str) -> Rollback:
+        """End a rollback that asks, or waits, without a change. Raises `MovedOn` when it is too late."""
+        rollback = self.get(ident)
+        if rollback is None:
+            raise MovedOn("")
+        detail = f"denied by {by}" + (f": {why}" if why else "")
+        fields = {"outcome": End.REFUSED, "reason": Reason.DENIED, "detail": detail}
+        self._move(Hold(ident, rollback.instance, ""), (State.PLANNED, State.WAITING), State.ENDED, fields)
+        return self.get(ident) or rollback
+
     def move(
         self,
         hold: Hold,
@@ -236,12 +259,20 @@ class Rollbacks:
             raise MovedOn(state)
 
     def commit(
-        self, hold: Hold, *, effect: str, book: str, from_release: str, fields: Mapping[str, str]
+        self,
+        hold: Hold,
+        *,
+        effect: str,
+        book: str,
+        from_release: str,
+        fields: Mapping[str, str],
+        campaign: str = "",
+        line: str = "",
     ) -> Committed:
         """Make the last write before the first change; raises `LeaseLost`."""
         text = orjson.dumps(dict(fields)).decode()
         verdict, what = self._scripts.run(
-            "commit", hold.id, hold.lease, hold.token, effect, book, from_release, text
+            "commit", hold.id, hold.lease, hold.token, effect, book, from_release, text, campaign, line
         )
         if verdict == "lost":
             raise LeaseLost

@@ -7,7 +7,6 @@ Any 4xx is not repeated for minutes, and then for ever: it is only for what can 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -17,6 +16,7 @@ import structlog
 from controller.ledger import Answer, Heard, HeardAlert
 from controller.web.memos import Memo
 from rules.notifications import BadAlert, BadBody, parse_notification
+from rules.storms import service_word
 
 if TYPE_CHECKING:
     from controller.ledger import Ledger
@@ -54,11 +54,17 @@ def prepare(body: bytes, rules: RuleSet) -> Prepared:
     if notification.bad and not notification.alerts:
         first = notification.bad[0]
         raise BadBody(f"alerts[{first.index}]", f"no alert of the body can be read; the first: {first.problem}")
-    items = tuple(_heard(notification.alerts, rules))
+    services: set[str] = set()
+    items = tuple(_heard(alert, rules, services) for alert in notification.alerts)
     firing = [item for item in items if item.firing]
     matched = sum(1 for item in firing if item.rule_digests)
     return Prepared(
-        heard=Heard.of(items, truncated=notification.truncated, receiver=notification.receiver),
+        heard=Heard.of(
+            items,
+            truncated=notification.truncated,
+            receiver=notification.receiver,
+            services=services,
+        ),
         matched=matched,
         ignored=len(firing) - matched,
         resolved=len(items) - len(firing),
@@ -67,16 +73,21 @@ def prepare(body: bytes, rules: RuleSet) -> Prepared:
     )
 
 
-def _heard(alerts: tuple[Alert, ...], rules: RuleSet) -> Iterator[HeardAlert]:
-    for alert in alerts:
-        yield HeardAlert(
-            fingerprint=alert.fingerprint,
-            firing=alert.firing,
-            starts_at_ms=alert.starts_at_ms,
-            labels_json=_json(alert.labels),
-            annotations_json=_json(alert.annotations),
-            rule_digests=tuple(rule.digest for rule in rules.match(alert.labels)) if alert.firing else (),
-        )
+def _heard(alert: Alert, rules: RuleSet, services: set[str]) -> HeardAlert:
+    """Prepare one alert, and add the services that it seems to be about; rules that only observe count as well."""
+    matched = rules.match(alert.labels) if alert.firing else ()
+    interested = rules.of_interest(alert.labels) if alert.firing else ()
+    services.update(service_word(rule, alert) for rule in matched)
+    digests = tuple(rule.digest for rule in matched)
+    return HeardAlert(
+        fingerprint=alert.fingerprint,
+        firing=alert.firing,
+        starts_at_ms=alert.starts_at_ms,
+        labels_json=_json(alert.labels),
+        annotations_json=_json(alert.annotations),
+        rule_digests=digests,
+        other_digests=tuple(rule.digest for rule in interested if rule.digest not in digests),
+    )
 
 
 def _json(texts: object) -> str:

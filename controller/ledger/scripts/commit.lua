@@ -1,5 +1,6 @@
 -- The last write before the first change: everything that may still say no is asked here, at once.
--- ARGV: id, lease, token, effect, book version as read, from release, fields.
+-- ARGV: id, lease, token, effect, book version as read, from release, fields,
+-- campaign, its line in the list of those that began.
 -- Returns {'ok' | 'lost' | 'moved' | 'resolved' | 'effect' | 'book', what}.
 local id, instance, token, effect = ARGV[1], ARGV[2], ARGV[3], key('effect', ARGV[4])
 local record = key('rollback', id)
@@ -20,6 +21,16 @@ if (redis.call('HGET', BOOK, 'version') or '0') ~= ARGV[5] then
 end
 
 redis.call('SET', effect, id, 'PX', EFFECT_KEPT)
+if ARGV[8] ~= '' then
+  redis.call('ZADD', P .. 'campaigns', 'NX', ms(now), ARGV[9])
+  redis.call('ZREMRANGEBYSCORE', P .. 'campaigns', '-inf', ms(now - STARTS_KEPT))
+end
+local last = key('changed', instance)
+if redis.call('HGET', record, 'by') == '' then        -- a person's hand starts no cooldown
+  redis.call('HSET', record, 'changed_before', cjson.encode(redis.call('HGETALL', last)))
+  redis.call('HSET', last, 'at', ms(now), 'rollback', id, 'campaign', ARGV[8])
+  redis.call('PEXPIRE', last, EFFECT_KEPT)
+end
 redis.call('ZADD', P .. 'starts', ms(now), id)
 redis.call('ZREMRANGEBYSCORE', P .. 'starts', '-inf', ms(now - EFFECT_KEPT))
 if ARGV[6] ~= '' then redis.call('HSET', key('left', instance), ARGV[6], ms(now)) end

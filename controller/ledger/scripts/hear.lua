@@ -1,10 +1,12 @@
--- The episodes of one chunk of a notification. ARGV: 'peek' | 'record', notification id, items, meta.
--- items: JSON [[fingerprint, 1 firing | 0 resolved, startsAt ms, [rule digest, …], labels, annotations], …]
+-- The episodes of one chunk of a notification. ARGV: 'peek' | 'record', notification id, items, meta, [service, …].
+-- items: JSON [[fingerprint, 1 firing | 0 resolved, startsAt ms, [rule digest, …], [digest of a rule it is only of
+-- interest to, …], labels, annotations], …]. The services are those of the whole body, for the storm brake.
 -- 'peek' writes nothing and tells whether 'record' would: a repeated body costs one round trip and no write.
 -- Returns {alerts to write, known, stragglers, closed, pairs to resolve}.
 local record = ARGV[1] == 'record'
 local id = ARGV[2]
 local items = cjson.decode(ARGV[3])
+local truncated = cjson.decode(ARGV[4]).truncated or 0
 local writes, known, stragglers, closings, pairs_new = 0, 0, 0, 0, 0
 
 -- How a firing alert stands to what is remembered of its fingerprint.
@@ -21,17 +23,17 @@ end
 
 -- One read for an episode and the decisions on it: a repeated body is mostly these. Lua unpacks no endless list.
 local function read(k, digests)
-  local wanted = {'first', 'heard', 'closed', 'rollbacks'}
-  for at = 1, math.min(#digests, 100) do wanted[at + 4] = 'rule:' .. digests[at] end
+  local wanted = {'first', 'heard', 'closed', 'rollbacks', 'firing'}
+  for at = 1, math.min(#digests, 100) do wanted[at + 5] = 'rule:' .. digests[at] end
   local e = redis.call('HMGET', k, unpack(wanted))
-  for at = 101, #digests do e[at + 4] = redis.call('HGET', k, 'rule:' .. digests[at]) end
+  for at = 101, #digests do e[at + 5] = redis.call('HGET', k, 'rule:' .. digests[at]) end
   return e
 end
 
 local function undecided(e, digests)
   local missing = {}
   for at, digest in ipairs(digests) do
-    if not e[at + 4] then missing[#missing + 1] = digest end
+    if not e[at + 5] then missing[#missing + 1] = digest end
   end
   return missing
 end
@@ -46,6 +48,28 @@ local function fresh(heard, rollbacks)
   return true
 end
 
+-- The rules that an open episode is of interest to find it under their digest.
+local function filed(e, digests, others)
+  for _, list in ipairs({digests, others}) do
+    for _, digest in ipairs(list) do
+      if not string.find(' ' .. (e[5] or '') .. ' ', ' ' .. digest .. ' ', 1, true) then return false end
+    end
+  end
+  return true
+end
+
+local function file(k, fingerprint, digests, others)
+  local under = ''
+  for _, list in ipairs({digests, others}) do
+    for _, digest in ipairs(list) do
+      under = with_word(under, digest)
+      redis.call('SADD', key('firing', digest), fingerprint)
+      redis.call('PEXPIRE', key('firing', digest), EPISODE_KEPT)
+    end
+  end
+  redis.call('HSET', k, 'firing', under)
+end
+
 local function ask(k, fingerprint, digests)
   pairs_new = pairs_new + #digests
   if not record then return end
@@ -57,20 +81,20 @@ end
 
 local function firing(k, item, e)
   local first, heard, closed = tonumber(e[1] or nil), tonumber(e[2] or nil), e[3]
-  local fingerprint, starts, digests = item[1], item[3], item[4]
+  local fingerprint, starts, digests, others = item[1], item[3], item[4], item[5]
   local verdict = judge(first, heard, closed, starts)
   if verdict == 'straggler' then
     stragglers = stragglers + 1
     return
   end
-  if verdict == 'new' and #digests == 0 then     -- no rule: nothing to remember
+  if verdict == 'new' and #digests == 0 and #others == 0 then     -- no rule: nothing to remember
     known = known + 1
     return
   end
   local missing = digests
   if verdict == 'same' then
     missing = undecided(e, digests)
-    if #missing == 0 and starts >= first and fresh(heard, e[4]) then
+    if #missing == 0 and starts >= first and fresh(heard, e[4]) and filed(e, digests, others) then
       known = known + 1
       return
     end
@@ -84,13 +108,14 @@ local function firing(k, item, e)
     local since = starts
     if verdict == 'reopened' then since = math.min(first, starts) end
     redis.call('DEL', k)
-    redis.call('HSET', k, 'first', ms(since), 'closed', '', 'labels', item[5], 'annotations', item[6],
+    redis.call('HSET', k, 'first', ms(since), 'closed', '', 'labels', item[6], 'annotations', item[7],
       'opened', ms(now), 'opened_as', verdict)
   else
     redis.call('HSET', k, 'first', ms(math.min(first, starts)))
   end
-  redis.call('HSET', k, 'heard', ms(now))
+  redis.call('HSET', k, 'heard', ms(now), 'truncated', ms(truncated))
   redis.call('PEXPIRE', k, EPISODE_KEPT)
+  file(k, fingerprint, digests, others)
   ask(k, fingerprint, missing)
 end
 
@@ -108,6 +133,7 @@ local function resolved(k, item, e)
   end
   closings = closings + 1
   redis.call('HSET', k, 'closed', ms(now))
+  for _, digest in ipairs(words(e[5] or '')) do redis.call('SREM', key('firing', digest), item[1]) end
   for _, rollback in ipairs(words(redis.call('HGET', k, 'rollbacks') or '')) do
     if redis.call('ZSCORE', DUE, rollback) then wake(rollback, now) end
   end
@@ -119,7 +145,12 @@ for _, item in ipairs(items) do
   if item[2] == 1 then firing(k, item, e) else resolved(k, item, e) end
 end
 
+-- The whole body counts before any of it rings; what was matched anew is news to the guards.
 if record and pairs_new > 0 then
+  for _, service in ipairs(cjson.decode(ARGV[5])) do
+    if redis.call('ZADD', P .. 'storm', ms(now), service) == 1 then redis.call('HINCRBY', BOOK, 'version', 1) end
+  end
+  redis.call('ZREMRANGEBYSCORE', P .. 'storm', '-inf', ms(now - STORM_KEPT))
   redis.call('HSET', key('notification', id), '#meta', ARGV[4], '#at', ms(now))
   first_bell(id)
 end

@@ -52,7 +52,33 @@ local function ask_when_heard(digest)
   end
 end
 
+-- The others of a campaign wait for what becomes of this one.
+local campaign = redis.call('HGET', record, 'campaign') or ''
+if campaign ~= '' and (to == 'ended' or to == 'held') then
+  for _, member in ipairs(redis.call('ZRANGE', key('members', campaign), 0, -1)) do
+    if member ~= id and redis.call('HGET', key('rollback', member), 'state') == 'waiting' then wake(member, now) end
+  end
+end
+
+-- Nothing was changed: a campaign that changed nothing else has not begun, and there is nothing to cool down from.
+local function give_back(campaign)
+  local last = key('changed', lease)
+  if redis.call('HGET', last, 'rollback') == id then
+    redis.call('DEL', last)
+    local before = cjson.decode(redis.call('HGET', record, 'changed_before') or '[]')
+    for i = 1, #before, 2 do redis.call('HSET', last, before[i], before[i + 1]) end
+  end
+  for _, member in ipairs(redis.call('ZRANGE', key('members', campaign), 0, -1)) do
+    local r = redis.call('HMGET', key('rollback', member), 'effect', 'state', 'changed')
+    if member ~= id and r[1] and r[1] ~= '' and (r[2] ~= 'ended' or r[3] == '1') then return end
+  end
+  for _, line in ipairs(redis.call('ZRANGE', P .. 'campaigns', 0, -1)) do
+    if string.match(line, '^%S+') == campaign then redis.call('ZREM', P .. 'campaigns', line) end
+  end
+end
+
 if to == 'ended' then
+  redis.call('HSET', record, 'changed', ARGV[9])
   if ARGV[11] ~= '' then
     ask_again(string.gmatch(redis.call('HGET', record, 'joins') or '', '(%S+)/(%S+)'))
   end
@@ -66,6 +92,7 @@ if to == 'ended' then
   if effect and ARGV[9] ~= '1' then      -- nothing was changed: the reservation goes back
     if redis.call('GET', key('effect', effect)) == id then redis.call('DEL', key('effect', effect)) end
     redis.call('ZREM', P .. 'starts', id)
+    give_back(campaign)
     local from, mark = redis.call('HGET', record, 'from') or '', key('left', lease)
     if redis.call('HGET', mark, from) == redis.call('HGET', record, 'committed_at') then
       redis.call('HDEL', mark, from)

@@ -1,0 +1,173 @@
+"""The book: everything that guards count, read as of one version; and what else fires, and campaigns.
+
+What was read holds only as long as the version does: `commit` compares it, and a guard is asked again otherwise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from controller.ledger.connection import Client, Scripts, pairs, translated
+from controller.ledger.keys import key
+from controller.ledger.rollbacks import Hold, LeaseLost
+from rules.alerts import Alert
+from rules.facts import (
+    Book,
+    Campaign,
+    CampaignStart,
+    Demotion,
+    Fact,
+    LastChange,
+    Lock,
+    Member,
+    MemberState,
+    OtherAlert,
+    Pause,
+)
+from rules.instances import WorkloadInstance, read_instance
+
+LEDGER = "ledger"
+_OTHERS_MOST = 500
+_BEGUN = frozenset({"acting", "parked", "verifying", "undoing"})
+
+
+@dataclass(frozen=True, slots=True)
+class Booked:
+    """What one look into the book told. `active` are the campaigns that are changing things right now."""
+
+    book: Book
+    campaign: Campaign
+    lock: Fact[Lock] | None
+    active: frozenset[str]
+    now_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """An open alert, and what was decided about it under the rule that is interested in it."""
+
+    other: OtherAlert
+    decided: Mapping[str, Any]
+
+
+class Booking:
+    """Reads the book, and enlists rollbacks in campaigns."""
+
+    def __init__(self, connection: Client, scripts: Scripts) -> None:
+        self._client = connection
+        self._scripts = scripts
+
+    def read(self, campaign: str, service: str) -> Booked:
+        """Read everything that guards count, with one campaign and the lock of one service."""
+        version, now, starts, pauses, lock, demoted, storm, members, active = self._scripts.run(
+            "book", campaign, service
+        )
+        now_ms = int(now)
+        book = Book(
+            version=version,
+            starts=tuple(_start(line, at) for line, at in pairs(starts).items()),
+            pauses=tuple(
+                pause
+                for scope, text in pairs(pauses).items()
+                if (pause := _pause(scope, text, now_ms)) is not None
+            ),
+            demoted={rule: _demotion(text) for rule, text in pairs(demoted).items()},
+            storm={service: int(at) for service, at in pairs(storm).items()},
+            at_ms=now_ms,
+        )
+        return Booked(
+            book,
+            Campaign(campaign, tuple(_member(*member) for member in members)),
+            _lock(lock, now_ms),
+            frozenset(active),
+            now_ms,
+        )
+
+    def enlist(self, hold: Hold, campaign: str, what: Mapping[str, str]) -> None:
+        """Make a rollback one of a campaign's; raises `LeaseLost`."""
+        meta = orjson.dumps(dict(what)).decode()
+        if self._scripts.run("enlist", campaign, hold.id, hold.lease, hold.token, meta) != "ok":
+            raise LeaseLost
+
+    def others(self, rule_digest: str) -> tuple[Heard, ...]:
+        """Return the open alerts that a rule is interested in, at most 500."""
+        return tuple(_heard(*row) for row in self._scripts.run("others", rule_digest, _OTHERS_MOST))
+
+    def last_change(self, instance: str) -> Fact[LastChange] | None:
+        """Return when a rule last rolled an instance back; None where none did."""
+        with translated():
+            raw = self._client.hgetall(key("changed", instance))
+        if not raw:
+            return None
+        at_ms = int(raw["at"])
+        return Fact(LastChange(at_ms, raw.get("rollback", ""), raw.get("campaign", "")), LEDGER, at_ms)
+
+
+def start_line(campaign: str, rule: str, service: str) -> str:
+    """Write down that a campaign began; names of rules hold no space."""
+    return f"{campaign} {rule or '-'} {service}"
+
+
+def _start(line: str, at: str) -> CampaignStart:
+    campaign, rule, service = [*line.split(" ", 2), "", ""][:3]
+    return CampaignStart(campaign, "" if rule == "-" else rule, service, int(float(at)))
+
+
+def _pause(scope: str, text: str, now_ms: int) -> Pause | None:
+    told = orjson.loads(text)
+    until_ms = told.get("until_ms")
+    if until_ms is not None and until_ms <= now_ms:
+        return None
+    return Pause(scope, told.get("by", ""), told.get("why", ""), until_ms)
+
+
+def _demotion(text: str) -> Demotion:
+    told = orjson.loads(text)
+    return Demotion(told.get("why", ""), int(told.get("at_ms") or 0), told.get("rollback", ""))
+
+
+def _lock(text: str, now_ms: int) -> Fact[Lock] | None:
+    told = orjson.loads(text) if text else None
+    if told is None or (told.get("until_ms") is not None and told["until_ms"] <= now_ms):
+        return None
+    return Fact(Lock(told.get("by", ""), told.get("why", ""), told.get("until_ms")), LEDGER, now_ms)
+
+
+def _member(rollback: str, instance: str, state: str, outcome: str, changed: str) -> Member:
+    cluster = ""
+    try:
+        read = read_instance(instance)
+        cluster = read.cluster if isinstance(read, WorkloadInstance) else ""
+    except ValueError:
+        pass
+    return Member(instance, _member_state(state, outcome, changed), cluster, rollback)
+
+
+def _member_state(state: str, outcome: str, changed: str) -> MemberState:
+    if state in _BEGUN:
+        return MemberState.STARTED
+    if state == "held":
+        return MemberState.NOT_RECOVERED
+    if state != "ended":
+        return MemberState.WAITING
+    if outcome == "recovered":
+        return MemberState.RECOVERED
+    return MemberState.NOT_RECOVERED if changed == "1" else MemberState.LEFT
+
+
+def _heard(fingerprint: str, first: str, heard: str, labels: str, annotations: str, decision: str) -> Heard:
+    alert = Alert(
+        fingerprint=fingerprint,
+        status="firing",
+        labels=orjson.loads(labels),
+        annotations=orjson.loads(annotations),
+        starts_at_ms=int(first or 0),
+    )
+    decided = orjson.loads(decision) if decision else {}
+    instances = tuple(decided.get("instances") or ()) or None
+    other = OtherAlert(alert, instances, since_ms=int(first or 0), heard_ms=int(heard or 0))
+    return Heard(other, decided)
