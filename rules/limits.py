@@ -62,6 +62,12 @@ class Guards:
     freeze: tuple[str, ...] = ()
 
 
+def write_number(value: float) -> str:
+    """Write a number as short as it reads back the same."""
+    short = f"{value:g}"
+    return short if float(short) == value else repr(value)
+
+
 _HOLDS = {
     "<": operator.lt,
     "<=": operator.le,
@@ -84,7 +90,7 @@ class Condition:
         return bool(_HOLDS[self.op](value, self.value))
 
     def __str__(self) -> str:
-        return f"{self.op} {self.value:g}"
+        return f"{self.op} {write_number(self.value)}"
 
 
 @dataclass(frozen=True, slots=True)

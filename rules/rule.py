@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from rules.durations import write_duration
 from rules.limits import USUAL_GUARDS, USUAL_WAVES
+from rules.rulewriting import digest_of, written
 from rules.scope import Scope
-from rules.to import To, write_to
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,6 +17,7 @@ if TYPE_CHECKING:
     from rules.limits import Guards, Requirement, Waves
     from rules.matchers import Matcher
     from rules.templates import Template
+    from rules.to import To
 
 NO_LABELS: Mapping[str, tuple[str, ...]] = MappingProxyType({})
 
@@ -101,6 +99,8 @@ class Gitops(StrEnum):
     """What is done about a workload that something else keeps as it wants it."""
 
     REFUSE = "refuse"
+    PAUSE = "pause"
+    """Its owner is told to stop, until what it wants no longer names the bad release."""
     FORCE = "force"
 
 
@@ -123,10 +123,6 @@ class HostsTarget:
     """Services on hosts. Without `instance` every host of the service is meant."""
 
     instance: Template | None = None
-
-
-EVERY = "*"
-"""As a namespace: every one of the cluster. Written on purpose only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,85 +207,8 @@ class Rule:
     digest: str = field(init=False, compare=False, default="")
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "digest", _digest(self))
+        object.__setattr__(self, "digest", digest_of(self))
 
     def expanded(self) -> dict[str, Any]:
         """Return the rule as it would be written with nothing left out, ready for JSON or YAML."""
-        return {
-            "name": self.name,
-            "description": self.description,
-            "mode": self.mode.value,
-            "when": _when(self.when),
-            "target": _target(self.target),
-            "to": [write_to(entry) for entry in self.to],
-            **self._of_kubernetes(),
-            "before": {"evidence": {"logs": write_duration(self.evidence_logs_s)}},
-            "verify": {
-                "healthy-within": write_duration(self.verify.healthy_within_s),
-                "steady": write_duration(self.verify.steady_s),
-                "cleared-within": write_duration(self.verify.cleared_within_s),
-            },
-            "retry": {
-                "attempts": self.retry.attempts,
-                "initial": write_duration(self.retry.initial_s),
-                "factor": self.retry.factor,
-                "max": write_duration(self.retry.max_s),
-            },
-        }
-
-    def _of_kubernetes(self) -> dict[str, Any]:
-        """Return what means nothing to hosts; a rule about them is written without it."""
-        if self.target.kubernetes is None:
-            return {}
-        restore = {} if self.restore is Restore.AUTO else {"restore": self.restore.value}
-        return {**restore, "pin": self.pin.value, "guards": {"gitops": self.gitops.value}}
-
-
-def _when(when: When) -> dict[str, Any]:
-    written: dict[str, Any] = {}
-    if when.matchers:
-        written["matchers"] = [str(matcher) for matcher in when.matchers]
-    if when.any_of:
-        written["any"] = [{"matchers": [str(matcher) for matcher in matchers]} for matchers in when.any_of]
-    return written
-
-
-def _target(target: Target) -> dict[str, Any]:
-    written: dict[str, Any] = {}
-    if target.hosts is not None:
-        instance = target.hosts.instance
-        written["hosts"] = {} if instance is None else {"instance": instance.text}
-    if target.kubernetes is not None:
-        written["kubernetes"] = _kubernetes(target.kubernetes)
-    if target.service is not None:
-        written["service"] = target.service.text
-    if target.only:
-        written["only"] = {label: list(values) for label, values in target.only.items()}
-    if target.except_:
-        written["except"] = {label: list(values) for label, values in target.except_.items()}
-    if target.running is not None:
-        written["running"] = target.running.text
-    return written
-
-
-def _kubernetes(target: KubernetesTarget) -> dict[str, Any]:
-    texts = {"cluster": target.cluster, "namespace": target.namespace, "workload": target.workload}
-    written: dict[str, Any] = {name: template.text for name, template in texts.items() if template is not None}
-    if target.selector is not None:
-        written["selector"] = dict(target.selector) or EVERY
-    return {**written, "pods": target.pods.value, "when-paused": target.when_paused.value}
-
-
-def _digest(rule: Rule) -> str:
-    """Identify what the rule means, whatever its layout, the order of its lists and its description."""
-    meaning = rule.expanded()
-    del meaning["description"]
-    meaning["when"] = {
-        "matchers": sorted({str(matcher) for matcher in rule.when.matchers}),
-        "any": sorted(sorted({str(matcher) for matcher in matchers}) for matchers in rule.when.any_of),
-    }
-    for choice in ("only", "except"):
-        values = meaning["target"].get(choice, {})
-        meaning["target"][choice] = {label: sorted(set(wanted)) for label, wanted in values.items()}
-    text = json.dumps(meaning, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+        return written(self)

@@ -11,6 +11,9 @@ from rules.decisions import Reason
 if TYPE_CHECKING:
     from rules.observations import Drop
 
+EVERY = "*"
+"""As a namespace: every one of the cluster; as a selector: every workload. Written on purpose only."""
+
 Wanted: TypeAlias = Mapping[str, Collection[str]]
 """Label → the values that are meant; a label that is missing is an empty one."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rules.rule import EVERY
+from rules.scope import EVERY
 from rules.to import SameAs, ScaleToZero
 from rules.workloads.names import wrong_label_key, wrong_label_value
 

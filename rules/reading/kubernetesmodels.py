@@ -10,7 +10,8 @@ from pydantic import AfterValidator, Field, WithJsonSchema, WrapValidator
 from rules.reading.fieldtypes import Literally, Section, TemplateText, Text, checked, one_of, say
 from rules.reading.placenames import wrong_name
 from rules.reading.wording import near_miss
-from rules.rule import EVERY, KubernetesTarget, Pods, WhenPaused
+from rules.rule import KubernetesTarget, Pods, WhenPaused
+from rules.scope import EVERY
 from rules.workloads.names import (
     KINDS,
     shortened,

@@ -9,16 +9,21 @@ from pydantic import Field, WrapValidator
 
 from rules.reading.fieldtypes import AnyOf, Section, Text, checked, say, text
 from rules.reading.kubernetesmodels import LabelKey
-from rules.reading.wording import near_miss, not_enforced
+from rules.reading.wording import near_miss
 from rules.services import is_safe_name
-from rules.to import Previous, SameAs, ScaleToZero, To, Version
+from rules.to import LastKnownGood, Previous, SameAs, ScaleToZero, Stable, To, Version
 
 if typing.TYPE_CHECKING:
     from pydantic import ValidatorFunctionWrapHandler
 
-_WORDS: typing.Mapping[str, type[Previous | ScaleToZero]] = {"previous": Previous, "scale-to-zero": ScaleToZero}
-_LATER = ("last-known-good", "stable")
-_INSTEAD = "write previous or {version: NAME}"
+_WORDS: typing.Mapping[str, type[LastKnownGood | Previous | Stable | ScaleToZero]] = {
+    "last-known-good": LastKnownGood,
+    "previous": Previous,
+    "stable": Stable,
+    "scale-to-zero": ScaleToZero,
+}
+USUAL_TO: tuple[To, ...] = (LastKnownGood(),)
+"""Where a rule goes back to that says nothing else."""
 
 
 def _release(name: str) -> str | None:
@@ -52,8 +57,6 @@ def _to(value: Any, _: ValidatorFunctionWrapHandler) -> To:
     if isinstance(value, dict):
         return _described(value)
     written = text(value)
-    if written in _LATER:
-        say(not_enforced(f"to: {written}", _INSTEAD))
     if written == "same-as":
         say("`same-as` needs labels; write {same-as: {track: stable}}")
     if written not in _WORDS:
@@ -63,8 +66,6 @@ def _to(value: Any, _: ValidatorFunctionWrapHandler) -> To:
 
 
 def _described(value: dict[str, Any]) -> To:
-    if later := next((key for key in _LATER if key in value), None):
-        say(not_enforced(f"to: {later}", _INSTEAD))
     if word := next((key for key in _WORDS if key in value), None):
         say(f"`{word}` stands alone; write {word}")
     if any(str(key).lower().startswith("same") for key in value):
@@ -74,7 +75,8 @@ def _described(value: dict[str, Any]) -> To:
 
 
 def with_words(schema: dict[str, Any]) -> None:
-    """Add the entries that are one word to the schema of the list."""
+    """Add the entries that are one word to the schema of the list, and what it is by default."""
+    schema["default"] = ["last-known-good"]
     schema["items"] = {"anyOf": [*({"const": word} for word in _WORDS), *schema["items"]["anyOf"]]}
 
 

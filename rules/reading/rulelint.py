@@ -10,7 +10,8 @@ from collections import Counter, defaultdict
 from itertools import combinations, product
 from typing import TYPE_CHECKING
 
-from rules.rule import EVERY, Mode
+from rules.rule import Mode
+from rules.scope import EVERY
 from rules.to import SameAs, ScaleToZero, to_word
 from rules.workloads.names import KINDS
 

@@ -12,28 +12,21 @@ from typing import Annotated, Any
 
 from pydantic import Field, WithJsonSchema, WrapValidator, model_validator
 
-from rules.reading.fieldtypes import Duration, Prose, Section, SomeTime, Text, checked, one_of, reads, say, text
+from rules.reading.fieldtypes import Duration, Prose, Section, SomeTime, Text, checked, one_of, say
+from rules.reading.guardmodels import GuardsModel, RequirementModel
 from rules.reading.modelerrors import Later
-from rules.reading.releasemodels import ToEntry, with_words
+from rules.reading.releasemodels import USUAL_TO, ToEntry, with_words
 from rules.reading.selectionmodels import TargetModel, WhenModel
-from rules.reading.wording import near_miss, not_enforced
-from rules.rule import Gitops, Mode, Pin, Restore, Retry, Rule, Verify
+from rules.reading.wavemodels import WavesField, WavesModel
+from rules.reading.wording import not_enforced
+from rules.rule import Mode, Pin, Restore, Retry, Rule, Verify
 
 if typing.TYPE_CHECKING:
     from pydantic import ValidatorFunctionWrapHandler
 
     from rules.to import To
 
-LATER = Later(
-    "rules/v1",
-    (
-        *("notify", "waves"),
-        *("guards.caused-by-release", "guards.cooldown", "guards.limits", "guards.affected", "guards.freeze"),
-        *("when.for", "when.alert-for", "when.unless", "when.also"),
-        *("target.arrived-within",),
-        *("before.require", "verify.check", "verify.on-ineffective"),
-    ),
-)
+LATER = Later("rules/v1", ("verify.check", "verify.on-ineffective"))
 
 OF_ONE_RULE = ("name", "description")
 """What no other rule can inherit."""
@@ -48,15 +41,6 @@ def _rule_name(name: str) -> str | None:
     if not _NAME.fullmatch(name):
         return f"`{name}` cannot name a rule; use small letters, digits and -, like canary-errors"
     return None
-
-
-def _mode(value: Any) -> Mode:
-    written = text(value)
-    if written == "ask":
-        say(not_enforced("mode: ask", "write observe or act"))
-    if written not in set(Mode):
-        say(f"`{written}` is no mode{near_miss(written, Mode) or '; write observe or act'}")
-    return Mode(written)
 
 
 def _cleared(value: Any, handler: ValidatorFunctionWrapHandler) -> float:
@@ -74,6 +58,10 @@ class EvidenceModel(Section):
 class BeforeModel(Section):
     """What happens before the first change."""
 
+    require: Annotated[
+        list[RequirementModel],
+        Field(default_factory=list, description="What PromQL must say; where it does not, nothing is changed."),
+    ]
     evidence: Annotated[EvidenceModel, Field(description="What is kept.")] = EvidenceModel()
 
 
@@ -89,17 +77,6 @@ class VerifyModel(Section):
     def read(self) -> Verify:
         """Return it as the rest of the project sees it."""
         return Verify(self.healthy_within, self.steady, self.cleared_within)
-
-
-class GuardsModel(Section):
-    """What keeps a rule from acting."""
-
-    gitops: Annotated[
-        Gitops,
-        one_of(Gitops, later={"pause": "guards.gitops: pause"}),
-        Field(description="What is done about a workload that a GitOps controller keeps as it wants it."),
-        WithJsonSchema({"enum": [word.value for word in Gitops]}),
-    ] = Gitops.REFUSE
 
 
 class RetryModel(Section):
@@ -133,8 +110,10 @@ class RuleModel(Section):
     description: Annotated[Prose, Field(description="What it is for, for people.")] = ""
     mode: Annotated[
         Mode,
-        reads(_mode),
-        Field(description="What the rule may do on its own: observe (say what it would do) or act."),
+        one_of(Mode),
+        Field(
+            description="What the rule may do on its own: observe (say what it would do), ask a person, or act."
+        ),
         WithJsonSchema({"enum": [mode.value for mode in Mode]}),
     ] = Mode.OBSERVE
     when: Annotated[WhenModel, Field(description="Which alerts the rule is about.")]
@@ -142,6 +121,7 @@ class RuleModel(Section):
     to: Annotated[
         list[ToEntry],
         Field(
+            default_factory=lambda: list(USUAL_TO),
             min_length=1,
             json_schema_extra=with_words,
             description="Releases to go back to, in order: the first that can be had is taken.",
@@ -163,8 +143,15 @@ class RuleModel(Section):
     ] = Pin.AUTO
     before: Annotated[BeforeModel, Field(description="What happens before the first change.")] = BeforeModel()
     guards: Annotated[GuardsModel, Field(description="What keeps the rule from acting.")] = GuardsModel()
+    waves: Annotated[
+        WavesField,
+        Field(description="Cumulative sizes in which a campaign grows: instances, or shares of it."),
+    ] = WavesModel()
     verify: Annotated[VerifyModel, Field(description="How it is seen that going back helped.")] = VerifyModel()
     retry: Annotated[RetryModel, Field(description="How an attempt that failed is repeated.")] = RetryModel()
+    notify: Annotated[
+        list[Text], Field(default_factory=list, description="Channels of the settings that are told, by name.")
+    ]
 
     def read(self, source: str) -> Rule:
         """Return it as the rest of the project sees it."""
@@ -178,6 +165,10 @@ class RuleModel(Section):
             restore=self.restore,
             pin=self.pin,
             gitops=self.guards.gitops,
+            require=tuple(one.read() for one in self.before.require),
+            guards=self.guards.read(),
+            waves=self.waves.read(),
+            notify=tuple(self.notify),
             evidence_logs_s=self.before.evidence.logs,
             verify=self.verify.read(),
             retry=self.retry.read(),

@@ -8,9 +8,19 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
 from rules.matchers import Matcher
-from rules.reading.fieldtypes import INCOMPLETE, AnyOf, MatcherText, Section, TemplateText, Text, say
+from rules.reading.fieldtypes import (
+    INCOMPLETE,
+    AnyOf,
+    Duration,
+    MatcherText,
+    Section,
+    SomeTime,
+    TemplateText,
+    Text,
+    say,
+)
 from rules.reading.kubernetesmodels import KubernetesModel
-from rules.rule import HostsTarget, Target, When
+from rules.rule import HostsTarget, Signal, Target, When
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,6 +43,31 @@ class MatchersModel(Section):
         return tuple(matcher for entry in self.matchers for matcher in entry)
 
 
+class UnlessModel(MatchersModel):
+    """Another alert; while it fires, it is the cause."""
+
+    equal: Annotated[
+        list[Text],
+        Field(default_factory=list, description="Labels whose values must be the same in both alerts."),
+    ]
+
+    def read(self) -> Signal:
+        """Return it as the rest of the project sees it."""
+        return Signal(self.flat(), tuple(self.equal))
+
+
+class AlsoModel(UnlessModel):
+    """Another alert that must fire besides."""
+
+    within: Annotated[
+        SomeTime | None, Field(description="How far apart the two may begin. Without it: both only have to fire.")
+    ] = None
+
+    def read(self) -> Signal:
+        """Return it as the rest of the project sees it."""
+        return Signal(self.flat(), tuple(self.equal), self.within)
+
+
 class WhenModel(Section):
     """Which alerts the rule is about."""
 
@@ -42,6 +77,15 @@ class WhenModel(Section):
     any_: Annotated[
         list[MatchersModel] | None,
         Field(min_length=1, description="Lists of matchers; at least one list must hold, beside `matchers`."),
+    ] = None
+    unless: Annotated[
+        UnlessModel | None, Field(description="Not while this fires: it is the cause. As in inhibit_rules.")
+    ] = None
+    also: Annotated[AlsoModel | None, Field(description="Only while this fires too: a second signal.")] = None
+    for_: Annotated[Duration, Field(description="How long the trouble must go on before anything is done.")] = 0.0
+    alert_for: Annotated[
+        Duration | None,
+        Field(description="The `for` of the alerting rule, where Prometheus cannot tell when the trouble began."),
     ] = None
 
     @model_validator(mode="after")
@@ -53,7 +97,14 @@ class WhenModel(Section):
     def read(self) -> When:
         """Return it as the rest of the project sees it."""
         flat = tuple(matcher for entry in self.matchers or [] for matcher in entry)
-        return When(flat, tuple(one.flat() for one in self.any_ or []))
+        return When(
+            flat,
+            tuple(one.flat() for one in self.any_ or []),
+            unless=self.unless.read() if self.unless else None,
+            also=self.also.read() if self.also else None,
+            for_s=self.for_,
+            alert_for_s=self.alert_for,
+        )
 
 
 class HostsModel(Section):
@@ -91,6 +142,10 @@ class TargetModel(Section):
     running: Annotated[
         TemplateText | None, Field(description="Only instances that run this release right now.")
     ] = None
+    arrived_within: Annotated[
+        SomeTime | None,
+        Field(description="Only instances to which a release came so lately: the suspects."),
+    ] = None
 
     @model_validator(mode="after")
     def _names_a_kind(self) -> TargetModel:
@@ -111,6 +166,7 @@ class TargetModel(Section):
             only=_frozen(self.only),
             except_=_frozen(self.except_),
             running=self.running,
+            arrived_within_s=self.arrived_within,
         )
 
 

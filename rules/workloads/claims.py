@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from rules.decisions import Reason
 from rules.instances import WorkloadKind
 from rules.reading.wording import near_miss
-from rules.rule import EVERY
+from rules.scope import EVERY
 from rules.templates import LabelMissing
 from rules.workloads.answers import held, not_meant, refused
 from rules.workloads.labels import NAMESPACES, is_exporters, looks_elsewhere, named_by_labels, own_namespace
