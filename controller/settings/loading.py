@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 USUAL_PLACES = (Path("rollback.yaml"), Path("/etc/rollback-controller/rollback.yaml"))
 """Where the settings file is looked for when nobody names one."""
 
-_PATHS = frozenset({"rules", "inventory", "data_dir", "token_file", "password_file", "file", "kubeconfig"})
+_PATHS = frozenset(
+    {"rules", "inventory", "data_dir", "token_file", "password_file", "file", "kubeconfig", "ca_file", "urls_file"}
+)
 """The keys whose values are paths, wherever they stand."""
 
 _DEFAULTS = {"rules": "rules.yaml", "inventory": "inventory.yaml", "data_dir": "data"}
@@ -89,7 +91,7 @@ def _read(path: Path) -> tuple[Places, dict[str, Any]]:
 def _plain(value: Value, loc: tuple[str | int, ...], places: Places, folder: Path) -> Any:
     """Return what the model takes: underscores in keys, paths beside the file, nothing half understood."""
     if isinstance(value, dict):
-        keys = {key if loc == NAMES_BELOW else _key(key): item for key, item in value.items()}
+        keys = {key if loc in NAMES_BELOW else _key(key): item for key, item in value.items()}
         return {key: _plain(item, (*loc, key), places, folder) for key, item in keys.items()}
     if isinstance(value, list):
         return [_plain(item, (*loc, at), places, folder) for at, item in enumerate(value)]

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 Loc = tuple[str | int, ...]
 
 _PREFIX = "ROLLBACK_"
-NAMES_BELOW: Loc = ("clusters",)
+NAMES_BELOW: frozenset[Loc] = frozenset({("clusters",), ("notify",)})
 """Where the keys are names that people gave: a hyphen there is a hyphen."""
 
 _NOT_SETTINGS = frozenset({"CONFIG", "TOKEN"})
@@ -117,7 +117,7 @@ def misspelt_variables(environ: Environment[str, str]) -> list[str]:
 def _near(loc: Loc) -> str:
     model: type[BaseModel] | None = Settings
     for depth, part in enumerate(loc[:-1]):
-        if isinstance(part, str) and model is not None and loc[:depth] != NAMES_BELOW:
+        if isinstance(part, str) and model is not None and loc[:depth] not in NAMES_BELOW:
             model = _model(model, part)
     known = sorted(model.model_fields) if model is not None else []
     close = get_close_matches(str(loc[-1]), known, n=1, cutoff=0.6)

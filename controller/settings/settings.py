@@ -22,6 +22,8 @@ from pydantic_settings import (
 )
 
 from controller.settings.clusters import ClusterName, ClusterSettings
+from controller.settings.monitoring import AlertmanagerSettings, PrometheusSettings
+from controller.settings.notify import Channel, ChannelName
 from controller.settings.numbers import Numbers
 from controller.settings.secrets import read_secret
 
@@ -140,6 +142,10 @@ class Settings(BaseSettings):
     """Where `rollbackctl up` keeps its embedded Valkey."""
     log: Log = Log()
     numbers: Numbers = Numbers()
+    prometheus: PrometheusSettings | None = None
+    alertmanager: AlertmanagerSettings | None = None
+    notify: dict[ChannelName, Channel] = {}
+    """The channels by name; who is told what: `channels_for`."""
 
     @field_validator("listen")
     @classmethod

@@ -1,0 +1,5 @@
+"""What people are told: messages as values, and their texts. Sent by the workers, for everybody alike."""
+
+from rules.telling.messages import Kind, Message
+
+__all__ = ["Kind", "Message"]
