@@ -28,6 +28,15 @@ def service_said_by(labels: Mapping[str, str]) -> str:
     return next((labels[label] for label in SERVICE_LABELS if labels.get(label)), "")
 
 
+ENVIRONMENT_LABELS = ("environment", "env", "app.kubernetes.io/environment")
+"""The labels by which an instance says to which environment it belongs; the first counts before the others."""
+
+
+def environment_of(labels: Mapping[str, str]) -> str:
+    """Return the environment that an instance's labels name; empty where they name none."""
+    return next((labels[label] for label in ENVIRONMENT_LABELS if labels.get(label)), "")
+
+
 class Order(StrEnum):
     """How releases are sorted from old to new."""
 

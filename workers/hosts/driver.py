@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, cast
 from rules.errors import RollbackError
 from rules.plans import StepKind, StepState
 from workers.hosts import commands, preflight, reports
+from workers.hosts.arrivals import clock_off_ms
 from workers.hosts.observing import observation
 from workers.hosts.plan import make_plan, make_way_back
 from workers.hosts.steps import HostSteps, ask
@@ -62,7 +63,10 @@ class HostDriver:
 
     def observe(self) -> Observation:
         """Look at link, releases, fence and unit in one round trip."""
-        self._seen = replace(observation(self._report(wait_s=0), self._service), labels=self._host.labels)
+        asked_ms = round(self._clock() * 1000)
+        report = self._report(wait_s=0)
+        off_ms = clock_off_ms(report.now_ms, asked_ms, round(self._clock() * 1000))
+        self._seen = replace(observation(report, self._service, off_ms), labels=self._host.labels)
         return self._seen
 
     def plan(self, observation: Observation, to_release: str) -> Plan:

@@ -11,6 +11,7 @@ from rules.errors import Permanent, Transient
 from rules.matching.regexes import compile_anchored
 from rules.observations import Observation, ReleaseSeen
 from rules.services import RELEASE_PATTERN, is_safe_name
+from workers.hosts.arrivals import arrived, platform_of
 from workers.hosts.ordering import orders
 
 if TYPE_CHECKING:
@@ -20,8 +21,8 @@ if TYPE_CHECKING:
     from workers.hosts.reports import Entry, Link, Report
 
 
-def observation(report: Report, service: Service) -> Observation:
-    """Say what the host runs and what it could run.
+def observation(report: Report, service: Service, clock_off_ms: int = 0) -> Observation:
+    """Say what the host runs and what it could run. `clock_off_ms` is how far the host's clock is ahead of ours.
 
     Raises where there is nothing that a rollback could start from: no link, or no releases. A link that leads
     elsewhere is no such case: `running` is None then, and a release asked for by name can still be gone to.
@@ -32,9 +33,11 @@ def observation(report: Report, service: Service) -> Observation:
         running=running,
         arrival=f"{link.target}@{link.id}",
         fence=report.fence,
-        releases=_releases(_admitted(report, service, running), report, service),
+        releases=_releases(_admitted(report, service, running), report, service, running),
         last_stable=report.stable,
-        details=_details(report, link, service, running),
+        details=_details(report, link, service, running) | {"clock_off_s": clock_off_ms / 1000},
+        arrived=arrived(report, clock_off_ms),
+        platform=platform_of(report.kernel),
     )
 
 
@@ -94,7 +97,10 @@ def _admitted(report: Report, service: Service, running: str | None) -> list[Ent
     ]
 
 
-def _releases(entries: list[Entry], report: Report, service: Service) -> tuple[ReleaseSeen, ...]:
+def _releases(
+    entries: list[Entry], report: Report, service: Service, running: str | None
+) -> tuple[ReleaseSeen, ...]:
+    contents = _contents(report, service, running)
     order = orders(entries, service.order)
     incomplete = {posixpath.basename(path) for path in report.named("incomplete")}
     not_executable = {posixpath.basename(path) for path in report.named("not-executable")}
@@ -105,10 +111,22 @@ def _releases(entries: list[Entry], report: Report, service: Service) -> tuple[R
             complete=entry.name not in incomplete,
             executable=entry.name not in not_executable,
             allowed=service.whitelisted(entry.name),
+            content=contents.get(entry.name, ""),
         )
         for entry in entries
     )
     return tuple(sorted(seen, key=lambda release: release.order))
+
+
+def _contents(report: Report, service: Service, running: str | None) -> dict[str, str]:
+    """Return the sum of each release's executable, by the release's name."""
+    inner = f"/{service.executable}" if service.executable else ""
+    found = {}
+    for path, digest in report.contents.items():
+        place = path.removesuffix(inner) if inner and path.endswith(inner) else path
+        name = running if place == service.current else posixpath.basename(place)
+        found[name or ""] = digest
+    return found
 
 
 @cache

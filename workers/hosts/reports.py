@@ -17,6 +17,8 @@ _ENTRY = re.compile(
     re.DOTALL,
 )
 _DIGITS = re.compile("[0-9]{1,18}")
+_SECONDS = re.compile(r"[0-9]{1,12}(?:\.[0-9]{1,9})?")
+_CONTENT = re.compile("(?P<sum>[0-9a-f]{64})  (?P<path>/.*)", re.DOTALL)
 _IS_LINK, _IS_DIRECTORY, _IS_FILE, _KIND = 0xA000, 0x4000, 0x8000, 0xF000
 
 
@@ -26,6 +28,11 @@ class Link:
 
     target: str
     id: str
+
+    @property
+    def made_ms(self) -> int:
+        """When the link was made, by the host's clock."""
+        return _milliseconds(self.id.partition(":")[2]) or 0
 
     def facts(self) -> dict[str, str]:
         """Return it JSON-able."""
@@ -63,6 +70,12 @@ class Unit:
         """The main process, 0 for none."""
         return _number(self["MainPID"])
 
+    @property
+    def started_s(self) -> float | None:
+        """When the main process was started, in seconds since the host was; None where there is none."""
+        since_boot_us = _number(self["ExecMainStartTimestampMonotonic"])
+        return since_boot_us / 1e6 if self.main_pid and since_boot_us else None
+
     def facts(self) -> dict[str, object]:
         """Return what is worth keeping, JSON-able."""
         return {**self.properties, "exe": self.exe, "cwd": self.cwd, "arguments": list(self.arguments)}
@@ -78,7 +91,11 @@ class Unit:
 
 @dataclass(slots=True)
 class Report:
-    """The records of one script. `whole` is False where the script did not come to its end."""
+    """The records of one script. `whole` is False where the script did not come to its end.
+
+    `now_ms` is the host's own clock, `changed_ms` when the link was last moved or made by it, `uptime_s` how long
+    the host has been up. `contents` are sums of the files that releases run, by path, as far as there was time.
+    """
 
     whole: bool = False
     fence: int = 0
@@ -93,6 +110,11 @@ class Report:
     unit: Unit | None = None
     code: int | None = None
     log: str | None = None
+    now_ms: int | None = None
+    changed_ms: int | None = None
+    uptime_s: float | None = None
+    kernel: str = ""
+    contents: dict[str, str] = field(default_factory=dict)
 
     def has(self, flag: str) -> bool:
         """Whether the script raised this flag."""
@@ -114,6 +136,8 @@ def parse(output: bytes, current: str = "") -> Report:
             _entry(report, rest, current)
         elif key in ("exe", "cwd", "arguments", "unit"):
             _unit(report, key, rest)
+        elif key in ("now", "changed", "uptime", "kernel"):
+            _circumstance(report, key, rest)
         else:
             _fact(report, key, rest)
     return report
@@ -132,10 +156,24 @@ def _fact(report: Report, key: str, rest: str) -> None:
             report.code = int(code)
         case "stable", _:
             report.stable = rest.strip() or None
+        case "content", _ if read := _CONTENT.fullmatch(rest):
+            report.contents[read["path"]] = read["sum"]
         case "log", _:
             report.log = rest.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
         case _:
             report.flags.setdefault(key, set()).add(rest)
+
+
+def _circumstance(report: Report, key: str, rest: str) -> None:
+    match key:
+        case "now":
+            report.now_ms = _milliseconds(rest)
+        case "changed":
+            report.changed_ms = _milliseconds(rest)
+        case "uptime":
+            report.uptime_s = float(rest) if _SECONDS.fullmatch(rest) else None
+        case _:
+            report.kernel = _plain(rest)
 
 
 def _entry(report: Report, rest: str, current: str) -> None:
@@ -177,6 +215,10 @@ def _unit(report: Report, key: str, rest: str) -> None:
 
 def _number(text: str) -> int:
     return int(text) if _DIGITS.fullmatch(text) else 0
+
+
+def _milliseconds(text: str) -> int | None:
+    return int(float(text) * 1000) if _SECONDS.fullmatch(text) else None
 
 
 def _plain(text: str) -> str:

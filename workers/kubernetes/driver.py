@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from rules.decisions import Reason
 from rules.errors import Permanent
-from rules.facts import Arrival
 from rules.observations import Observation
 from rules.plans import StepKind, StepState
 from rules.rule import Gitops, WhenPaused
 from workers.kubernetes import marks, paths, preflight, rollout, writing
+from workers.kubernetes.arrivals import arrived
 from workers.kubernetes.catching_up import require_caught_up
 from workers.kubernetes.details import details_of
 from workers.kubernetes.evidence import Evidence
@@ -82,8 +82,9 @@ class KubernetesDriver:
             no_history=live.no_history,
             labels=marks.labels_of(live.template),
             own_labels=marks.labels_of(live.workload),
-            arrived=None if live.arrived_ms is None else Arrival(live.arrived_ms),
+            arrived=arrived(live, round(self._clock() * 1000)),
             brought_by=live.brought_by,
+            platform=live.platform,
         )
 
     def plan(self, observation: Observation, to_release: str) -> Plan:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from workers.kubernetes import marks
 from workers.kubernetes.history import Revision, current_of, earlier_releases, no_history, revisions
 from workers.kubernetes.images import version_of
-from workers.kubernetes.progress import seconds_of
 from workers.kubernetes.templates import first_image, sha_of
 
 if TYPE_CHECKING:
@@ -85,14 +84,11 @@ class Live:
         return marks.annotations_of(self.workload).get(marks.ROLLBACK)
 
     @property
-    def arrived_ms(self) -> int | None:
-        """A time before which the present template cannot have been here: its revision was made then.
-
-        A revision that comes again keeps the time of its first making, so this may be too early, and never late.
-        """
-        made = self.current.kept_by["metadata"].get("creationTimestamp") if self.current else None
-        made_s = seconds_of(made)
-        return None if made_s is None else round(made_s * 1000)
+    def platform(self) -> str:
+        """`GOOS/GOARCH` of the nodes that its pods may be placed on; empty where the template leaves it open."""
+        wanted = (self.template.get("spec") or {}).get("nodeSelector") or {}
+        arch = wanted.get("kubernetes.io/arch")
+        return f"{wanted.get('kubernetes.io/os', 'linux')}/{arch}" if arch else ""
 
     @property
     def no_history(self) -> Drop | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, TypeAlias
 
 from rules.observations import ReleaseSeen
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 Recorded: TypeAlias = Mapping[str, Digests]
 """Revision hash → container → digest, as noted while it was healthy."""
 
+_NAMING_LABELS = ("app.kubernetes.io/version", "helm.sh/chart")
+"""Labels that say what a release is called, and not what it does."""
+
 
 def releases_seen(live: Live, recorded: Recorded, restore: Restore, pin: Pin) -> tuple[ReleaseSeen, ...]:
     """Return what runs and what can be gone back to, each by a name of its own.
@@ -29,7 +33,8 @@ def releases_seen(live: Live, recorded: Recorded, restore: Restore, pin: Pin) ->
     if live.current is not None:
         name = live.name_of(live.current)
         order, note = (1, 1, live.current.number), _moving(live.current)
-        seen[name] = ReleaseSeen(name, order, aliases=_aliases(live.current, recorded), note=note)
+        content = content_of(live.current, recorded)
+        seen[name] = ReleaseSeen(name, order, aliases=_aliases(live.current, recorded), note=note, content=content)
     for revision in live.earlier:
         name = live.name_of(revision)
         # The same name again is the same bits: a release that was pinned, and the revision it came from.
@@ -41,10 +46,27 @@ def releases_seen(live: Live, recorded: Recorded, restore: Restore, pin: Pin) ->
 def _earlier(live: Live, revision: Revision, recorded: Recorded, restore: Restore, pin: Pin) -> ReleaseSeen:
     found = restoration(revision, live.template, restore, pin, recorded.get(revision.hash, NO_DIGESTS))
     name, order, aliases = live.name_of(revision), (0, *rank(revision)), _aliases(revision, recorded)
+    seen = ReleaseSeen(name, order, aliases=aliases, content=content_of(revision, recorded))
     if isinstance(found, Restoration):
-        return ReleaseSeen(name, order, aliases=aliases, note=found.note)
+        return replace(seen, note=found.note)
     reason, why = found
-    return ReleaseSeen(name, order, aliases=aliases, unfit=(reason, f"{name}: {why}"))
+    return replace(seen, unfit=(reason, f"{name}: {why}"))
+
+
+def content_of(revision: Revision, recorded: Recorded) -> str:
+    """Identify what a revision runs, whatever its tags say: its template with each image's digest.
+
+    Empty where the digest of a container is not known. The same images with other settings are another release.
+    """
+    known = known_digests(revision, recorded.get(revision.hash, NO_DIGESTS))
+    named = templates.images(revision.template)
+    if not named or named.keys() - known.keys():
+        return ""
+    plain = templates.with_images(revision.template, known)
+    labels = plain.get("metadata", {}).get("labels") or {}
+    for label in _NAMING_LABELS:
+        labels.pop(label, None)
+    return templates.sha_of(plain)
 
 
 def _moving(revision: Revision) -> str:

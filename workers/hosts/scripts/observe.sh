@@ -1,6 +1,15 @@
 # Everything there is to know before a rollback, in one round trip. Records end with NUL, fields with a tab.
 # shellcheck shell=sh disable=SC2154
 releases=$2 executable=$3 complete=$4 unit=$5 wait_s=$6
+printf 'now\t%s\0kernel\t%s\0' "$(date +%s.%N)" "$(uname -s -m)"
+if read -r uptime_s _ </proc/uptime; then printf 'uptime\t%s\0' "$uptime_s"; fi 2>/dev/null
+# The sums of what the releases run, of the present one first: as many as can be had in a moment.
+print_contents() {
+  for release in "$current" "$releases"/*; do
+    if [ -d "$release" ]; then file=$release/$executable; else file=$release; fi
+    if [ -f "$file" ]; then printf '%s\0' "$file"; fi
+  done | timeout 0.2 xargs -0 -n 1 sha256sum -z -- 2>/dev/null | sed -z 's/^/content\t/'
+}
 # A worker that takes over waits until a script that a cut left running is through.
 if [ "$wait_s" -gt 0 ]; then take_lock "$wait_s"; fi
 read_fence
@@ -19,6 +28,8 @@ for tool in flock stat mv ln sync; do
   command -v "$tool" >/dev/null || printf 'no-tool\t%s\0' "$tool"
 done
 QUOTING_STYLE=literal LC_ALL=C stat --printf='entry\t%i:%.9Y\t%f\t%N\0' -- "$current" "$releases"/* 2>/dev/null
+# A link that was made beside and moved here is older than its coming: its change is the move.
+stat --printf='changed\t%.9Z\0' -- "$current" 2>/dev/null
 stat -f --printf='disk\t%a\t%S\t%d\t%c\0' -- "$dir" 2>/dev/null
 for release in "$releases"/*; do
   if [ -n "$executable" ]; then
@@ -30,4 +41,5 @@ for release in "$releases"/*; do
   fi
 done
 if [ -n "$unit" ]; then print_unit "$unit"; fi
+if [ -n "$executable" ]; then print_contents; fi
 printf 'end\0'

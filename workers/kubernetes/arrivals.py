@@ -1,0 +1,167 @@
+"""When the present template came to a workload, by what the workload and its history say of themselves. Pure.
+
+A ReplicaSet or ControllerRevision that was made anew tells it exactly. One that came again (an undo) keeps the
+time of its first making: then it came after all that was made before it, and no later than it was last written.
+Times that pods started at say nothing: pods come and go under the same release.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from rules.facts import Arrival, Hand
+from rules.instances import WorkloadKind
+from workers.kubernetes import marks
+from workers.kubernetes.history import REVISION
+from workers.kubernetes.progress import seconds_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from workers.kubernetes.history import Revision
+    from workers.kubernetes.live import Live
+    from workers.kubernetes.marks import Json
+
+_SAME_WRITE_S = 1.0
+"""The API writes whole seconds: what was made and written within one of these was written as it was made."""
+_BY_RULE = "rule "
+
+
+@dataclass(frozen=True, slots=True)
+class _Coming:
+    """One time that a revision became the newest; `anew`: it was made then."""
+
+    number: int
+    revision: Revision
+    anew: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Came:
+    """One release in a workload's history, and when it came. `number` is the revision's, then."""
+
+    number: int
+    release: str
+    arrival: Arrival
+
+
+def arrived(live: Live, now_ms: int) -> Arrival | None:
+    """Return when the present release came; None where its controller has made no revision of it yet.
+
+    A restart makes another revision of the same release: it came when the first of these did.
+    """
+    comings = _comings(live)
+    first = _first_of_run(live, comings)
+    if first is None:
+        return None
+    after, by = _bounds(live, first, comings, now_ms)
+    hand, who = _hand(live)
+    return Arrival(by, after, hand, who)
+
+
+def history(live: Live, now_ms: int) -> tuple[Came, ...]:
+    """Return every coming that the workload's own history remembers, oldest first."""
+    comings = _comings(live)
+    found = []
+    for coming in sorted(comings, key=lambda one: one.number):
+        after, by = _bounds(live, coming, comings, now_ms)
+        found.append(Came(coming.number, live.name_of(coming.revision), Arrival(by, after)))
+    return tuple(found)
+
+
+def _comings(live: Live) -> tuple[_Coming, ...]:
+    return tuple(coming for revision in live.revisions for coming in _of(live.kind, revision))
+
+
+def _of(kind: WorkloadKind, revision: Revision) -> Iterator[_Coming]:
+    if kind is not WorkloadKind.DEPLOYMENT:
+        yield _Coming(revision.number, revision, _never_written_again(revision))
+        return
+    numbers = sorted({int(number) for number in revision.numbers if number.strip().isdigit()} - {0})
+    for number in numbers:
+        yield _Coming(number, revision, number == numbers[0])
+
+
+def _first_of_run(live: Live, comings: tuple[_Coming, ...]) -> _Coming | None:
+    """Return the coming since which nothing else was here."""
+    if live.current is None:
+        return None
+    present = live.current.number
+    past = sorted((one for one in comings if one.number <= present), key=lambda one: -one.number)
+    first = None
+    for coming in past:
+        follows = first is None or coming.number == first.number - 1
+        if not follows or coming.revision.sha != live.current.sha:
+            break
+        first = coming
+    return first
+
+
+def _bounds(live: Live, coming: _Coming, all_of_them: tuple[_Coming, ...], now_ms: int) -> tuple[int | None, int]:
+    """Return after what and by when it came."""
+    made = _made_ms(coming.revision)
+    if coming.anew and made is not None:
+        return made, made
+    before = [_made_ms(one.revision) for one in (*all_of_them, coming) if one.number <= coming.number]
+    later = [_made_ms(one.revision) for one in all_of_them if one.anew and one.number > coming.number]
+    latest = [now_ms, *later, *_written_by(live, coming)]
+    after = max((time for time in before if time is not None), default=None)
+    by = min(time for time in latest if time is not None)
+    return after, max(by, after or by)
+
+
+def _written_by(live: Live, coming: _Coming) -> Iterator[int | None]:
+    """Yield times at which it had come for sure, if it is the present one's run."""
+    if live.current is None or coming.revision is not live.current:
+        return
+    yield _newest_ms(coming.revision.kept_by, *_number_field(live.kind))
+    # Our own entry is taken out again after our write: then the others' are about what was there before.
+    if live.brought_by is None:
+        yield _newest_ms(live.workload, "f:spec", "f:template")
+
+
+def _number_field(kind: WorkloadKind) -> tuple[str, ...]:
+    return ("f:metadata", "f:annotations", f"f:{REVISION}") if kind is WorkloadKind.DEPLOYMENT else ("f:revision",)
+
+
+def _never_written_again(revision: Revision) -> bool:
+    """Whether a ControllerRevision has the number that it was made with: one that comes again is given another."""
+    made, written = _made_ms(revision), _newest_ms(revision.kept_by, "f:revision")
+    if made is None or written is None:
+        return False
+    return written - made <= _SAME_WRITE_S * 1000
+
+
+def _made_ms(revision: Revision) -> int | None:
+    return _ms(revision.kept_by["metadata"].get("creationTimestamp"))
+
+
+def _newest_ms(obj: Json, *path: str) -> int | None:
+    """Return when one of those who wrote a field last wrote anything; the field was written by then."""
+    times = [
+        _ms(entry.get("time"))
+        for entry in obj["metadata"].get("managedFields") or ()
+        if _holds(entry.get("fieldsV1") or {}, path)
+    ]
+    return max((time for time in times if time is not None), default=None)
+
+
+def _holds(fields: Json, path: tuple[str, ...]) -> bool:
+    for part in path:
+        if part not in fields:
+            return False
+        fields = fields[part] or {}
+    return True
+
+
+def _ms(text: object) -> int | None:
+    seconds = seconds_of(text)
+    return None if seconds is None else round(seconds * 1000)
+
+
+def _hand(live: Live) -> tuple[Hand, str]:
+    if live.brought_by is None:
+        return Hand.DEPLOY, ""
+    who = marks.annotations_of(live.workload).get(marks.RULE, "")
+    return (Hand.ROLLBACK, live.brought_by) if who.startswith(_BY_RULE) or not who else (Hand.PERSON, who)
