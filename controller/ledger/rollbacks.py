@@ -114,19 +114,22 @@ class Rollbacks:
                 pipe.hgetall(key("rollback", ident))
             return [found for raw in pipe.execute() if (found := _readable(raw)) is not None]
 
-    def cancel(self, ident: str, *, by: str, why: str) -> Rollback:
-        """End what has not changed anything yet, or what is held. Raises `MovedOn` when it is too late."""
+    def cancel(self, ident: str, *, by: str, why: str, undone: bool = False) -> Rollback:
+        """End what has not changed anything yet, or what is held. Raises `MovedOn` when it is too late.
+
+        With `undone` a person takes the change back: then what is being verified ends as well.
+        """
         rollback = self.get(ident)
         if rollback is None:
             raise MovedOn("")
-        detail = f"cancelled by {by}" + (f": {why}" if why else "")
-        changed = rollback.state is State.HELD and rollback.changed_ms is not None
+        detail = f"{'undone' if undone else 'cancelled'} by {by}" + (f": {why}" if why else "")
+        changed = rollback.state in (State.HELD, State.VERIFYING) and rollback.changed_ms is not None
         nobody = Hold(ident, rollback.instance, "")
         fields = {"outcome": End.CANCELLED, "reason": Reason.CANCELLED, "detail": detail}
-        come_from = (State.PLANNED, State.WAITING, State.HELD)
+        come_from = (State.PLANNED, State.WAITING, State.HELD, *((State.VERIFYING,) if undone else ()))
         try:
             self._move(nobody, come_from, State.ENDED, fields, changed=changed)
-        except LeaseLost as e:  # held, and a worker is looking at it this very moment
+        except LeaseLost as e:  # a worker is looking at it this very moment
             raise MovedOn("being looked at by a worker right now") from e
         return self.get(ident) or rollback
 

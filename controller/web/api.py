@@ -11,8 +11,9 @@ from flask import Blueprint, Response, request
 
 from controller.ledger import MovedOn, NewRollback, State
 from controller.settings import Role
+from controller.web.answering import existing
 from controller.web.bodies import read_body
-from controller.web.inputs import CancelAsked, PlansAsked, RollbackAsked, is_taken, read_count, read_input
+from controller.web.inputs import PlansAsked, RollbackAsked, Said, is_taken, read_count, read_input
 from controller.web.planning import Planning
 from controller.web.refusals import Refusal, json_response
 from controller.web.selection import by_id, select
@@ -22,12 +23,11 @@ from rules.notifications import parse_notification
 from rules.workloads.disclosure import without_templates
 
 if TYPE_CHECKING:
-    from controller.ledger import Ledger, Rollback
+    from controller.ledger import Ledger
     from controller.settings.house import House
     from controller.web.auth import Doorkeeper
     from rules.targets import Located
 
-_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _FINGERPRINT: Final = re.compile(r"[0-9a-f]{1,32}")
 _STATES: Final = frozenset(str(state) for state in State)
 _MOST_LISTED: Final = 500
@@ -84,7 +84,7 @@ class Api:
     def show_rollback(self, ident: str) -> Response:
         """Show one rollback with its journal and the decisions about the alerts behind it."""
         self._admit(Role.READ)
-        rollback = self._existing(ident)
+        rollback = existing(self._ledger, ident)
         seen = [
             one
             for fingerprint in rollback.episodes[:_EPISODES_SHOWN]
@@ -103,19 +103,23 @@ class Api:
             plans = self._planning.plans([one.instance.id for one in located], asked.spec)
             return json_response({"plans": plans, **note})
         opened = [self._open(one, by, asked.reason, asked.spec) for one in located]
+        for one in opened:
+            if not one["joined"]:
+                self._ledger.hands.note(by, "rollback", str(one["id"]), asked.reason)
         return json_response({"rollbacks": opened, **note}, 202)
 
     def cancel_rollback(self, ident: str) -> Response:
         """Cancel a rollback that has not changed anything yet, or is held."""
         by = self._admit(Role.OPERATE)
-        reason = read_input(request, CancelAsked).reason
-        self._existing(ident)
+        reason = read_input(request, Said).reason
+        existing(self._ledger, ident)
         try:
             rollback = self._ledger.rollbacks.cancel(ident, by=by, why=reason)
         except MovedOn as error:
             raise Refusal(
                 409, f"too late to cancel {ident}: {error}; `rollbackctl show {ident}` tells more"
             ) from error
+        self._ledger.hands.note(by, "cancel", ident, reason)
         return json_response(rollback.public())
 
     def plan(self) -> Response:
@@ -150,12 +154,6 @@ class Api:
         """Show what is going on, on one screen."""
         self._admit(Role.READ)
         return json_response(status_shown(self._ledger, self._house))
-
-    def _existing(self, ident: str) -> Rollback:
-        rollback = self._ledger.rollbacks.get(ident) if _ID.fullmatch(ident) else None
-        if rollback is None:
-            raise Refusal(404, f"there is no rollback {ident[:64]!r}; `rollbackctl history` lists them")
-        return rollback
 
     def _meant(self, asked: RollbackAsked) -> tuple[tuple[Located, ...], dict[str, str]]:
         """Return the instances that a person means: hosts of the inventory, unless workloads are asked for."""

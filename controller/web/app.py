@@ -13,9 +13,11 @@ from werkzeug.exceptions import HTTPException
 from controller.ledger import LedgerUnavailable
 from controller.settings import Role
 from controller.settings.clusters import clusters_in_force
+from controller.web.answering import answering_blueprint
 from controller.web.api import api_blueprint
 from controller.web.auth import Doorkeeper
 from controller.web.bodies import read_body
+from controller.web.hands import hands_blueprint
 from controller.web.health import health_blueprint
 from controller.web.log_limits import LogLimit
 from controller.web.metrics import Metrics, StateCollector
@@ -49,6 +51,8 @@ def create_app(settings: Settings, ledger: Ledger, house: House) -> Flask:
     app.register_blueprint(health_blueprint(ledger, house))
     clusters = {name: found.namespaces for name, found in clusters_in_force(settings.clusters).items()}
     app.register_blueprint(api_blueprint(ledger, house, door, clusters))
+    app.register_blueprint(hands_blueprint(ledger, house, door, clusters))
+    app.register_blueprint(answering_blueprint(ledger, door))
     return app
 
 

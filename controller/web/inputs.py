@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, PlainValidator, ValidationErr
 
 from controller.web.bodies import read_body
 from controller.web.refusals import Refusal
+from rules.durations import parse_duration, write_duration
 from rules.to import SameAs, Version, read_to, write_to
 from rules.to import To as ToEntry
 
@@ -22,6 +23,8 @@ M = TypeVar("M", bound=BaseModel)
 
 Name = Annotated[str, Field(min_length=1, max_length=253, pattern=r"^[^/\x00-\x1f]+$")]
 Sentence = Annotated[str, Field(max_length=1000)]
+Why = Annotated[str, Field(min_length=1, max_length=1000)]
+"""Where somebody else will ask why: it cannot be left out."""
 
 
 class _Strict(BaseModel):
@@ -69,7 +72,10 @@ To = Annotated[list[Annotated[Any, PlainValidator(_entry_of_to)]], Field(min_len
 Instances = Annotated[list[Annotated[str, Field(min_length=1, max_length=800)]], Field(min_length=1)]
 
 
-_USUAL = {"restore": "auto", "pin": "auto", "gitops": "refuse"}
+Overridden = Annotated[tuple[Annotated[str, Field(pattern=r"^[a-z][a-z-]{0,40}$")], ...], Field(max_length=40)]
+"""Guards, and reasons against a release, that a person sets aside by name."""
+
+_USUAL = {"restore": "auto", "pin": "auto", "gitops": "refuse", "when_paused": "hold"}
 
 
 class RollbackAsked(_Strict):
@@ -85,6 +91,8 @@ class RollbackAsked(_Strict):
     restore: Literal["auto", "template", "images"] = "auto"
     pin: Literal["auto", "never"] = "auto"
     gitops: Literal["refuse", "force"] = "refuse"
+    when_paused: Literal["hold", "resume"] = "hold"
+    override: Overridden = ()
     reason: Sentence = ""
     dry_run: bool = False
 
@@ -103,13 +111,14 @@ class RollbackAsked(_Strict):
     @property
     def spec(self) -> dict[str, Any]:
         """What the record keeps of it. What a person names is taken although it was just rolled back from."""
-        said = {"restore": self.restore, "pin": self.pin, "gitops": self.gitops}
-        return {"to": self.to, "override": True, **{k: v for k, v in said.items() if v != _USUAL[k]}}
+        said = {name: getattr(self, name) for name in _USUAL}
+        usual = {"to": self.to, "override": True, **{k: v for k, v in said.items() if v != _USUAL[k]}}
+        return {**usual, "overridden": sorted(set(self.override))} if self.override else usual
 
 
 def is_taken(asked: Mapping[str, Any], goes: Mapping[str, Any]) -> bool:
     """Whether a rollback that was there already goes by all that a person asks for."""
-    usual: dict[str, Any] = {"to": ["previous"], **_USUAL}
+    usual: dict[str, Any] = {"to": ["previous"], "overridden": [], **_USUAL}
     if any(isinstance(entry, dict) and "version" in entry for entry in asked["to"]):
         usual["override"] = False
     return all(asked.get(name, other) == goes.get(name, other) for name, other in usual.items())
@@ -122,10 +131,86 @@ class PlansAsked(_Strict):
     to: To = ["previous"]
 
 
-class CancelAsked(_Strict):
-    """A person cancels a rollback."""
+class Said(_Strict):
+    """A person does what the path says, and may say why."""
 
     reason: Sentence = ""
+
+
+class DenyAsked(_Strict):
+    """A person says no to what a rule asks; whoever wrote the rule learns why."""
+
+    reason: Why
+
+
+class UndoAsked(_Strict):
+    """A person takes a rollback back. `false_alarm`: the rule was wrong, and may only ask from now on."""
+
+    reason: Sentence = ""
+    false_alarm: bool = False
+    override: Overridden = ()
+
+
+def _between(least_s: float, most_s: float) -> PlainValidator:
+    def seconds(written: object) -> float:
+        if not isinstance(written, str):
+            raise ValueError("write a duration like 30s, 4h or 2d")  # noqa: TRY004 - pydantic's word for it
+        found = parse_duration(written)
+        if not least_s <= found <= most_s:
+            raise ValueError(f"{written} is not between {write_duration(least_s)} and {write_duration(most_s)}")
+        return found
+
+    return PlainValidator(seconds)
+
+
+_DAY_S = 86_400
+Ttl = Annotated[float, _between(5, 3600)]
+"""How long a lock holds without being renewed: a holder that died gives way after it."""
+LOCKED_FOR_S = 60.0
+
+
+class PauseAsked(_Strict):
+    """A person stops rules: all (`scope` empty), `service NAME` or `rule NAME`; without `for`, until resumed."""
+
+    scope: Annotated[str, Field(max_length=260, pattern=r"^$|^(service|rule) [^/\x00-\x1f]+$")] = ""
+    for_: Annotated[Annotated[float, _between(1, 90 * _DAY_S)] | None, Field(alias="for")] = None
+    reason: Why
+
+
+class ResumeAsked(_Strict):
+    """A person ends a pause; `all` ends every one."""
+
+    scope: Annotated[str, Field(max_length=260)] = ""
+    all: bool = False
+    reason: Sentence = ""
+
+
+class LockAsked(_Strict):
+    """Somebody deploys a service now."""
+
+    reason: Sentence = ""
+    ttl: Ttl = LOCKED_FOR_S
+
+
+class RenewAsked(_Strict):
+    """The holder of a lock is still there."""
+
+    token: Annotated[str, Field(min_length=1, max_length=100)]
+    ttl: Ttl = LOCKED_FOR_S
+
+
+class UnlockAsked(_Strict):
+    """The holder of a lock is done; or, with `force`, a person takes it away."""
+
+    token: Annotated[str, Field(min_length=1, max_length=100)] | None = None
+    force: bool = False
+    reason: Sentence = ""
+
+    @model_validator(mode="after")
+    def _one_way(self) -> UnlockAsked:
+        if (self.token is None) is not self.force:
+            raise ValueError("say either the lock's `token`, or `force: true` to take it away from its holder")
+        return self
 
 
 def read_input(request: Request, model: type[M]) -> M:
