@@ -13,6 +13,7 @@ import pytest
 from testbed.kube_facts import template, workload
 from testbed.redis import Redis
 from testbed.shop_rules import Book
+from testbed.unguarded import NO_GUARDS
 from testbed.worksite import Shop
 
 from controller.ledger import Heard, HeardAlert
@@ -28,7 +29,7 @@ from workers.kubernetes.failures import Forbidden
 from workers.kubernetes.finding import KubernetesFinder
 from workers.site import Site
 
-RULE = Rule("r", When(), Target(kubernetes=KubernetesTarget()), (Previous(),), mode=Mode.ACT)
+RULE = Rule("r", When(), Target(kubernetes=KubernetesTarget()), (Previous(),), mode=Mode.ACT, guards=NO_GUARDS)
 LABELS = {"alertname": "HighErrorRate", "namespace": "pay", "deployment": "web"}
 TEN_MINUTES_MS = 600_000
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from testbed.cluster import Cluster
 from testbed.redis import Redis
+from testbed.unguarded import UNGUARDED_YAML
 from testbed.workloads import NAME, deployment
 
 from controller.settings import Settings
@@ -20,19 +21,21 @@ from workers.planning import answer
 from workers.processes import build_site
 from workers.site import Site
 
-RULES = """
+RULES = f"""
 version: rules/v1
 rules:
   - name: canaries
     mode: observe
-    when: {matchers: ['alertname="HighErrorRate"']}
-    target: {kubernetes: {}, only: {track: canary}}
+    when: {{matchers: ['alertname="HighErrorRate"']}}
+    target: {{kubernetes: {{}}, only: {{track: canary}}}}
     to: [previous]
+    guards: {UNGUARDED_YAML}
   - name: moving
     mode: act
-    when: {matchers: ['alertname="HighErrorRate"']}
-    target: {kubernetes: {}, only: {track: moving}}
+    when: {{matchers: ['alertname="HighErrorRate"']}}
+    target: {{kubernetes: {{}}, only: {{track: moving}}}}
     to: [previous]
+    guards: {UNGUARDED_YAML}
 """
 INVENTORY = """
 version: inventory/v1

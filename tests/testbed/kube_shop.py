@@ -11,6 +11,7 @@ from typing import Any
 from testbed.alertmanager import alert, stamp
 from testbed.cluster import Cluster, Object
 from testbed.installation import Installation
+from testbed.unguarded import AT_ONCE, UNGUARDED
 from testbed.wait import until
 from testbed.workloads import INSTANCE, NAME, deployment
 
@@ -92,7 +93,10 @@ class KubeShop:
 
 
 def kube_rules(**over: Any) -> str:
-    """Return a rule file with one rule that acts on canaries at once; a value of None takes a field away."""
+    """Return a rule file with one rule that acts on canaries at once; a value of None takes a field away.
+
+    No guard keeps it back; `guards` says which ones shall.
+    """
     rule = {
         "name": "canary-errors",
         "mode": "act",
@@ -101,7 +105,9 @@ def kube_rules(**over: Any) -> str:
         "to": ["previous"],
         "verify": {"healthy-within": "60s", "steady": "1s", "cleared-within": "2m"},
         "retry": {"initial": "1s", "max": "5s"},
+        "waves": AT_ONCE,
         **over,
+        "guards": {**UNGUARDED, **over.get("guards", {})},
     }
     return json.dumps({"version": "rules/v1", "rules": [{k: v for k, v in rule.items() if v is not None}]})
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from testbed import shop
+from testbed.unguarded import AT_ONCE, UNGUARDED
 
 BLOCKING_RESTART = (
     'echo "$$" > "$1/restarting"; while [ ! -e "$1/go" ]; do sleep 0.05; done; readlink "$2" >> "$3"'
@@ -129,7 +130,10 @@ def local_inventory(**services: dict[str, Any]) -> str:
 
 
 def rules(**over: Any) -> str:
-    """Return a rule file that acts on alerts about a shop at once, and judges quickly."""
+    """Return a rule file that acts on alerts about a shop at once, and judges quickly.
+
+    No guard keeps it back; `guards` says which ones shall.
+    """
     rule = {
         "name": "shop-fails",
         "mode": "act",
@@ -141,6 +145,8 @@ def rules(**over: Any) -> str:
         "to": ["previous"],
         "verify": {"healthy-within": "20s", "steady": "1s", "cleared-within": "2m"},
         "retry": {"attempts": 5, "initial": "1s", "factor": 2, "max": "4s"},
+        "waves": AT_ONCE,
         **over,
+        "guards": {**UNGUARDED, **over.get("guards", {})},
     }
     return json.dumps({"version": "rules/v1", "rules": [rule]})

@@ -6,6 +6,7 @@ from rules.matchers import parse_matchers
 from rules.rule import HostsTarget, Mode, Rule, Target, Verify, When
 from rules.templates import Template
 from rules.to import Previous
+from testbed.unguarded import ALL_AT_ONCE, NO_GUARDS
 
 ALERT = {"alertname": "HighErrorRate", "instance": "127.0.0.1:9102", "version": "v1.3.0"}
 CANARY = {"track": ("canary",)}
@@ -33,5 +34,7 @@ def rule(name: str = "canary", *, mode: Mode = Mode.ACT, running: str | None = N
         when=When(parse_matchers('alertname="HighErrorRate"')),
         target=Target(HostsTarget(Template("{{ $labels.instance }}")), **where),
         to=(Previous(),),
+        guards=NO_GUARDS,
+        waves=ALL_AT_ONCE,
         verify=Verify(healthy_within_s=5, steady_s=0),
     )

@@ -14,18 +14,21 @@ from controller.settings import Auth, BasicLogin, Role, Settings, Token
 from controller.settings.house import House
 from controller.settings.settings import Redis as RedisSettings
 from controller.web.app import create_app
+from testbed.unguarded import UNGUARDED_YAML
 
 if TYPE_CHECKING:
     from werkzeug.test import TestResponse
 
-RULES = """
+RULES = f"""
 version: rules/v1
 rules:
   - name: canary-errors
     mode: act
-    when: {matchers: ['alertname="HighErrorRate"', 'severity="critical"']}
-    target: {hosts: {instance: "{{ $labels.instance }}"}, service: shop, only: {track: canary}}
+    when: {{matchers: ['alertname="HighErrorRate"', 'severity="critical"']}}
+    target: {{hosts: {{instance: "{{{{ $labels.instance }}}}"}}, service: shop, only: {{track: canary}}}}
     to: [previous]
+    guards: {UNGUARDED_YAML}
+    waves: [100%]
 """
 
 INVENTORY = """
