@@ -10,6 +10,7 @@ from controller.ledger.leases import Busy, Gone, Taken
 from controller.ledger.ledger import Ledger, connect, queue_client
 from controller.ledger.records import Counts, End, Episode, NewRollback, Opened, Rollback, State
 from controller.ledger.rollbacks import AskAgain, Hold, LeaseLost, MovedOn
+from controller.ledger.roster import Look, PastArrival, RosterEntry, Unchanged
 from controller.ledger.sightings import Sighting, Sweep, Swept
 
 __all__ = [
@@ -29,15 +30,19 @@ __all__ = [
     "Ledger",
     "LedgerUnavailable",
     "LockHeld",
+    "Look",
     "MovedOn",
     "NewRollback",
     "Opened",
+    "PastArrival",
     "Rollback",
+    "RosterEntry",
     "Sighting",
     "State",
     "Sweep",
     "Swept",
     "Taken",
+    "Unchanged",
     "connect",
     "queue_client",
 ]

@@ -41,7 +41,8 @@ Argument = str | bytes | int | float
 NAMES = (
     *("approve", "book", "enlist", "others"),
     *("commit", "counts", "decide", "due", "hand", "hear", "move"),
-    *("note", "open", "raise", "release", "renew", "sight", "take"),
+    *("note", "open", "raise", "release", "renew", "roster", "sight", "take"),
+    *("fetch", "giveup", "route", "tell", "told", "untold"),
 )
 
 _MAY_PASS = (

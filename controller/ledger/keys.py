@@ -26,6 +26,14 @@ TROUBLES = f"{PREFIX}sweep-troubles"
 UNFINISHED = f"{PREFIX}unfinished"
 WORKERS = f"{PREFIX}workers"
 
+OUTBOX = f"{PREFIX}outbox"
+"""Messages that no teller has yet given to channels; `key("outbox", channel)` are those that wait for one."""
+MESSAGES = f"{PREFIX}messages"
+CHANNELS = f"{PREFIX}channels"
+UNDELIVERED = f"{PREFIX}undelivered"
+LOST = f"{PREFIX}lost-messages"
+TOLD = f"{PREFIX}totals-told"
+
 _DEEDS_MOST = 5_000
 _HISTORY_MOST = 10_000
 _SIGHTINGS_MOST = 50
@@ -36,8 +44,18 @@ _STARTS_KEPT_S = 8 * 86_400
 """How long it is remembered that a campaign began; limits count hours and days."""
 _CAMPAIGN_KEPT_S = 86_400
 """So long after its last instance joined, a campaign takes more in; past it, the same release begins a new one."""
+_ROSTER_KEPT_S = 86_400
+"""An instance that was not seen for so long is no longer counted with its service."""
+_UNSEEN_MOST_S = 900
+"""So long an instance may go unseen and still count as having been healthy all the time."""
+_ARRIVALS_MOST = 20
 _JUDGED_EVERY_S = 10
 """How exactly it is known when an alert behind an unfinished rollback was last heard."""
+
+_MESSAGES_MOST = 1000
+"""Messages that wait for one channel; beyond, the oldest is only counted."""
+_TELLING = {"SAID_KEPT": 7 * 86_400, "SENDING": 60, "RETELL_FIRST": 5, "RETELL_MAX": 900, "TOLD_WITHIN": 3 * 86_400}
+"""How long a message is not said again, how long one try may take, the pauses between tries, and their end."""
 
 
 def key(kind: str, ident: str) -> str:
@@ -62,8 +80,12 @@ def prelude(numbers: Numbers) -> str:
         "STARTS_KEPT": _STARTS_KEPT_S,
         "CAMPAIGN_KEPT": _CAMPAIGN_KEPT_S,
         "SIGHTING_KEPT": numbers.sighting_kept_s,
+        "ROSTER_KEPT": _ROSTER_KEPT_S,
+        "UNSEEN_MOST": _UNSEEN_MOST_S,
+        **_TELLING,
     }
     lines = [f"local {name} = {round(seconds * 1000)}" for name, seconds in constants.items()]
+    lines.append(f"local ARRIVALS_MOST = {_ARRIVALS_MOST}")
     most = f"local HISTORY_MOST, SIGHTINGS_MOST = {_HISTORY_MOST}, {_SIGHTINGS_MOST}"
-    deeds = f"local DEEDS_MOST = {_DEEDS_MOST}"
+    deeds = f"local DEEDS_MOST, MESSAGES_MOST = {_DEEDS_MOST}, {_MESSAGES_MOST}"
     return "\n".join([f"local P = '{PREFIX}'", most, deeds, *lines, ""])

@@ -17,8 +17,10 @@ from controller.ledger.health import Health
 from controller.ledger.hearing import Answer, Heard, Hearing
 from controller.ledger.keys import QUEUE_LIST
 from controller.ledger.leases import Leases
+from controller.ledger.outbox import Outbox
 from controller.ledger.records import Counts
 from controller.ledger.rollbacks import Rollbacks
+from controller.ledger.roster import Roster
 from controller.ledger.sightings import Sightings
 from controller.settings.numbers import Numbers
 from controller.settings.settings import Redis as RedisSettings
@@ -43,6 +45,8 @@ class Ledger:
         self.hands = Hands(connection, self._scripts)
         self.health = Health(connection)
         self.sightings = Sightings(connection, self._scripts)
+        self.roster = Roster(connection, self._scripts)
+        self.outbox = Outbox(connection, self._scripts)
 
     def hear(self, heard: Heard) -> Answer:
         """Record a notification; durable when it returns. Raises `LedgerUnavailable`."""
