@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from enum import IntEnum
 
 from rules.marks import UNMARKED, Mark, Marked
 
@@ -35,6 +36,36 @@ class Manifest:
         """Every word that names this release: its version, its commit and the hashes of its bits."""
         return frozenset(word for word in (self.version, self.commit, *self.digests, self.artifact_sha256) if word)
 
+    def is_called(self, word: str) -> bool:
+        """Whether `word` names this release; a commit may be abbreviated as git does it."""
+        return word in self.names or _abbreviates(word, self.commit)
+
+    def likeness(self, names: frozenset[str]) -> Likeness:
+        """How surely a release that goes by these names is this one."""
+        if self._has_bits_of(names):
+            return Likeness.SAME_BITS
+        if self.version in names:
+            return Likeness.SAME_VERSION
+        same_commit = bool(self.commit) and any(
+            word == self.commit or _abbreviates(word, self.commit) for word in names
+        )
+        return Likeness.SAME_COMMIT if same_commit else Likeness.NONE
+
+    def _has_bits_of(self, names: frozenset[str]) -> bool:
+        """Compare hashes. A sidecar is in many releases: one digest in common among others proves nothing."""
+        ours, theirs = frozenset(self.digests), frozenset(word for word in names if word.startswith(DIGEST))
+        alike = bool(ours & theirs) and (ours <= theirs or theirs <= ours)
+        return alike or (bool(self.artifact_sha256) and not names.isdisjoint(_written(self.artifact_sha256)))
+
+
+class Likeness(IntEnum):
+    """What a release and a manifest have in common, from nothing to the bits themselves."""
+
+    NONE = 0
+    SAME_COMMIT = 1
+    SAME_VERSION = 2
+    SAME_BITS = 3
+
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:
@@ -45,21 +76,37 @@ class Catalogue:
     stable: str | None = None
 
     def manifest_of(self, names: Iterable[str]) -> Manifest | None:
-        """Return what is registered of a release that goes by these names."""
+        """Return what is registered of a release with these names: by its bits rather than by its version."""
         wanted = frozenset(names)
-        return next((one for one in self.manifests if one.names & wanted), None)
+        best = max(self.manifests, key=lambda one: (one.likeness(wanted), one.version), default=None)
+        return best if best is not None and best.likeness(wanted) else None
 
     def mark_of(self, names: Iterable[str]) -> Marked:
         """Return the strongest mark under any name of a release, those of its manifest included.
 
         Bad outweighs suspect, which outweighs good: one author's doubt is enough not to go there.
         """
-        known = set(names)
+        known = frozenset(names)
         manifest = self.manifest_of(known)
-        if manifest is not None:
-            known |= manifest.names
-        found = [self.marks[name] for name in sorted(known) if name in self.marks]
+        found = [
+            self.marks[word]
+            for word in sorted(self.marks)
+            if word in known or (manifest is not None and manifest.is_called(word))
+        ]
         return max(found, key=lambda one: _WEIGHT[one.mark], default=UNMARKED)
+
+
+DIGEST = "sha256:"
+_LEAST_ABBREVIATED = 7
+"""Hexadecimal digits of a commit, by git's own default."""
+
+
+def _abbreviates(word: str, commit: str) -> bool:
+    return len(word) >= _LEAST_ABBREVIATED and commit.startswith(word)
+
+
+def _written(sha256: str) -> tuple[str, str]:
+    return sha256, DIGEST + sha256
 
 
 _WEIGHT = {Mark.UNKNOWN: 0, Mark.KNOWN_GOOD: 1, Mark.SUSPECT: 2, Mark.KNOWN_BAD: 3}

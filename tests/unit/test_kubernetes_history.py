@@ -72,7 +72,11 @@ def test_a_restart_makes_no_other_release() -> None:
 def test_what_pods_still_serve_stands_before_what_no_pod_runs() -> None:
     """Mid-rollout: v3 came over v2 while v2 never got ready, and v1 still serves."""
     history = [replicaset(1, V1), replicaset(2, V2), replicaset(3, V3)]
-    found = deployment(V3, history, [pod("a", "h1"), pod("b", "h2", ready=False), pod("c", "h3", ready=False)])
+    pods = [
+        pod(name, made, ready=made == "h1", digest=f"sha256:{name * 64}")
+        for name, made in (("a", "h1"), ("b", "h2"), ("c", "h3"))
+    ]
+    found = deployment(V3, history, pods)
     assert names(found) == ["v1+h1", "v2+h2"]
     assert goes_to(found) == "v1+h1"
 
