@@ -46,3 +46,34 @@ local function with_word(text, word)
   if not text or text == '' then return word end
   return text .. ' ' .. word
 end
+
+local OUTBOX, MESSAGES, CHANNELS = P .. 'outbox', P .. 'messages', P .. 'channels'
+local UNDELIVERED, LOST, TOLD = P .. 'undelivered', P .. 'lost-messages', P .. 'totals-told'
+
+-- No queue of messages grows without end: the oldest (ids begin with their time) is only counted from then on.
+local function keep_few(queue, channel)
+  if redis.call('ZCARD', queue) <= MESSAGES_MOST then return end
+  local waiting = redis.call('ZRANGE', queue, 0, -1)
+  table.sort(waiting)
+  redis.call('ZREM', queue, waiting[1])
+  redis.call('HSET', key('message', waiting[1]), 'lost ' .. channel, ms(now))
+  redis.call('HINCRBY', LOST, channel, 1)
+  redis.call('HINCRBY', TOLD, 'lost ' .. channel, 1)
+end
+
+-- Say something to people, in the same script as what it is about; `what` names it, and is said once in seven days.
+-- `message` is JSON as outbox.written() writes it. Returns the message's id, its earlier one where it was said.
+local function tell(what, message)
+  local said = key('said', redis.sha1hex(what))
+  local known = redis.call('GET', said)
+  if known then return known end
+  local id = 'm' .. ms(now) .. string.sub(redis.sha1hex(what), 1, 12)
+  redis.call('SET', said, id, 'PX', SAID_KEPT)
+  redis.call('HSET', key('message', id), 'message', message, 'at', ms(now))
+  redis.call('PEXPIRE', key('message', id), HISTORY_KEPT)
+  redis.call('ZADD', MESSAGES, ms(now), id)
+  redis.call('ZREMRANGEBYRANK', MESSAGES, 0, -HISTORY_MOST - 1)
+  redis.call('ZADD', OUTBOX, ms(now), id)
+  keep_few(OUTBOX, '')
+  return id
+end
