@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from http.client import HTTPException
 from typing import TYPE_CHECKING, Any
 
-from controller.cli.failures import Failed, NotAdmitted, Unreachable, Unusable
+from controller.cli.failures import Conflict, Failed, NotAdmitted, Unreachable, Unusable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -40,14 +40,25 @@ class Api:
         """Ask for something."""
         return self._call(self._address(path), json.dumps(content).encode(), timeout_s)
 
+    def put(self, path: str, content: Mapping[str, object]) -> dict[str, Any]:
+        """Keep something as it is."""
+        return self._call(self._address(path), json.dumps(content).encode(), _PLAIN_S, "PUT")
+
+    def delete(self, path: str, content: Mapping[str, object]) -> dict[str, Any]:
+        """Take something away."""
+        return self._call(self._address(path), json.dumps(content).encode(), _PLAIN_S, "DELETE")
+
     def _address(self, path: str, query: str = "") -> str:
         scheme = urllib.parse.urlsplit(self.url).scheme
         if scheme not in {"http", "https"}:
             raise Unusable(f"{self.url!r} is no address of a server: write http://HOST:PORT or https://HOST.")
         return f"{self.url}/api/v1/{path}" + (f"?{query}" if query else "")
 
-    def _call(self, address: str, body: bytes | None, timeout_s: float) -> dict[str, Any]:
-        request = urllib.request.Request(address, body, {"Content-Type": "application/json"})  # noqa: S310 - http(s)
+    def _call(
+        self, address: str, body: bytes | None, timeout_s: float, method: str | None = None
+    ) -> dict[str, Any]:
+        headers = {"Content-Type": "application/json"}
+        request = urllib.request.Request(address, body, headers, method=method)  # noqa: S310 - http(s)
         if self.token is not None:
             request.add_header("Authorization", f"Bearer {self.token.get_secret_value()}")
         try:
@@ -93,4 +104,6 @@ class Api:
             return NotAdmitted(f"The controller does not admit us: {said or code}. {self._advice()}")
         if said is None:
             return Unreachable(f"What answers at {self.url} is not the controller ({code}). Check --url.")
+        if code == 409:
+            return Conflict(f"{said}")
         return Unreachable(f"The controller cannot: {said}") if code >= 500 else Failed(f"{said}")

@@ -23,6 +23,10 @@ class Failed(click.ClickException):
             click.echo(clean(line), file=file, err=True)
 
 
+class Conflict(Failed):
+    """The answer is no as things stand now: somebody else was first, or it is too late."""
+
+
 class Unusable(Failed):
     """The command line or the settings cannot be used."""
 

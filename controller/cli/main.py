@@ -35,6 +35,13 @@ _SECTIONS: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "show": ("controller.cli.show", "Show one rollback: who, what, why, and every step."),
         "rollback": ("controller.cli.rollback", "Roll instances of a service back, by hand."),
         "cancel": ("controller.cli.cancel", "Cancel a rollback that has not changed anything yet."),
+        "undo": ("controller.cli.undo", "Take a rollback back, and the marks that it left."),
+        "approve": ("controller.cli.approve", "Say yes to a rollback that asks."),
+        "deny": ("controller.cli.deny", "Say no to a rollback that asks."),
+        "pause": ("controller.cli.pause", "Stop rules for a while: all, or for one service, or one rule."),
+        "resume": ("controller.cli.resume", "End a pause."),
+        "lock": ("controller.cli.lock", "Hold a service while a command runs, as a deployment."),
+        "promote": ("controller.cli.promote", "Trust a rule again that was demoted."),
         "version": ("controller.cli.version", "Print the version."),
     },
 }

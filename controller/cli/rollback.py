@@ -10,6 +10,7 @@ import click
 from controller.cli.api import PLANNING_S
 from controller.cli.failures import Failed
 from controller.cli.options import api, api_options, json_option
+from controller.cli.overrides import overridden, override_option
 from controller.cli.plans import print_plan
 from controller.cli.records import cause, label, moves, path_of, standing
 from controller.cli.terminal import print_json, say
@@ -55,6 +56,10 @@ _MOST_RECENT = 100
 @click.option(
     "--gitops", type=click.Choice(["force"]), help="Change a workload although something else keeps it as it is."
 )
+@click.option(
+    "--when-paused", type=click.Choice(["resume"]), help="Resume a Deployment whose rollout is paused, and go on."
+)
+@override_option
 @click.option("--reason", default="", help="Why; kept in the record.")
 @click.option("--dry-run", is_flag=True, help="Print the plan, each step with its way back, and change nothing.")
 @click.option("--wait", is_flag=True, help="Follow it to its end; exit 0 only if every instance recovered.")
@@ -75,6 +80,8 @@ def command(  # noqa: PLR0913 - the words of the command line
     restore: str | None,
     pin: str | None,
     gitops: str | None,
+    when_paused: str | None,
+    override: tuple[str, ...],
     reason: str,
     dry_run: bool,
     wait: bool,
@@ -85,11 +92,13 @@ def command(  # noqa: PLR0913 - the words of the command line
 ) -> None:
     """Roll instances of SERVICE back, by hand: by default to the release before the one that runs."""
     words = {"namespace": namespace, "cluster": cluster, "restore": restore, "pin": pin, "gitops": gitops}
+    words["when_paused"] = when_paused
     asked = {
         "service": service,
         **_selection(instances, only, every=every),
         **{name: word for name, word in words.items() if word is not None},
         "to": _to(to),
+        **({"override": names} if (names := overridden(override)) else {}),
         "reason": reason,
         "dry_run": dry_run,
     }

@@ -1,0 +1,46 @@
+"""`rollbackctl resume`: a pause ends, and what waited for it is judged anew."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from controller.cli.options import api, api_options, json_option
+from controller.cli.scopes import scope_flags, scope_of, scope_options, scope_words, until_words
+from controller.cli.terminal import print_json, say
+from controller.cli.times import now
+
+
+@click.command("resume")
+@scope_options
+@click.option("--all", "every", is_flag=True, help="End every pause.")
+@click.option("--reason", default="", help="Why; kept in the audit.")
+@json_option
+@api_options
+def command(
+    *,
+    service: str | None,
+    rule: str | None,
+    every: bool,
+    reason: str,
+    as_json: bool,
+    config: Path | None,
+    url: str | None,
+) -> None:
+    """End a pause. What waited for it is judged anew, with fresh facts; one campaign begins at a time."""
+    scope = scope_of(service, rule)
+    if every and scope:
+        raise click.UsageError("Say --all, or which pause.")
+    answer = api(config, url).delete("pauses", {"scope": scope, "all": every, "reason": reason})
+    if as_json:
+        print_json(answer)
+        return
+    ended = ", ".join(map(scope_words, answer["resumed"]))
+    say(f"Resumed {ended}: what waited is judged anew." if ended else "Nothing was paused.")
+    for pause in answer["pauses"]:
+        say(
+            f"Still paused: {scope_words(pause['scope'])} {until_words(pause['until'], now())}, by {pause['by']}: "
+            f"{pause['why']}. `rollbackctl resume{scope_flags(pause['scope'])}` ends it.",
+            style="yellow",
+        )
