@@ -5,12 +5,14 @@ Each rule is read over the file's `defaults`: mappings are merged key by key, ev
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from rules.reading.contradictions import contradictions
 from rules.reading.fileerrors import FileError, Place, RuleFileErrors
 from rules.reading.modelerrors import check, find_node
 from rules.reading.rulemodels import LATER, OF_ONE_RULE, RuleFileModel, RuleModel
+from rules.reading.surroundings import Mention, mentions_in
 from rules.reading.yamlfile import read_yaml
 from rules.reading.yamlnodes import Broken, Entry, Mapping, Scalar, Sequence
 from rules.rule import HostsTarget, Mode, Retry, Rule, Target, Verify, When
@@ -51,12 +53,16 @@ def parse_rules(text: str | bytes, filename: str) -> RuleSet:
     if isinstance(defaults, Mapping):
         errors += _check_defaults(defaults, document)
     placed: list[tuple[Rule, Place]] = []
+    mentions: dict[Mention, None] = {}  # each once, in the order of the file
     for node in _rule_nodes(document.root):
-        rule, wrong = _read_rule(_over(defaults, node), document)
+        whole = _over(defaults, node)
+        rule, wrong = _read_rule(whole, document)
         errors += wrong
         if rule is not None:
             placed.append((rule, Place(filename, *_name_place(node))))
-    return _collected(placed, errors, document, holds_rules=shape is None or bool(shape.rules))
+            mentions |= dict.fromkeys(mentions_in(whole, document))
+    ruleset = _collected(placed, errors, document, holds_rules=shape is None or bool(shape.rules))
+    return replace(ruleset, mentions=tuple(mentions))
 
 
 def _collected(

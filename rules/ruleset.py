@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING
 from rules.matching.index import RuleIndex
 from rules.matching.interest import Interest
 from rules.reading.fileerrors import Place, RuleFileErrors
+from rules.reading.guardlint import odd_guards
 from rules.reading.rulelint import oddities, overlaps
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from rules.reading.fileerrors import FileError
+    from rules.reading.surroundings import Mention
     from rules.rule import Rule
 
 
@@ -26,6 +28,8 @@ class RuleSet:
     rules: tuple[Rule, ...] = ()
     warnings: tuple[FileError, ...] = ()
     places: Mapping[str, Place] = field(default_factory=dict, repr=False, compare=False)
+    mentions: tuple[Mention, ...] = field(default=(), repr=False, compare=False)
+    """What its rules name of the settings."""
 
     def by_digest(self, digest: str) -> Rule | None:
         """Return the rule that means exactly this, if it is still in force."""
@@ -67,7 +71,7 @@ def collect(placed: Iterable[tuple[Rule, Place]]) -> RuleSet:
         rules.append(rule)
     if errors:
         raise RuleFileErrors(tuple(errors))
-    odd = [places[rule.name].says(message) for rule in rules for message in oddities(rule)]
+    odd = [places[r.name].says(message) for r in rules for message in (*oddities(r), *odd_guards(r))]
     met = [places[rule.name].says(message) for rule, message in overlaps(rules)]
     return RuleSet(tuple(rules), tuple(sorted({*odd, *met})), MappingProxyType(places))
 
@@ -79,7 +83,8 @@ def combine(rulesets: Iterable[RuleSet]) -> RuleSet:
         return sets[0]
     combined = collect((rule, _place(rule, one)) for one in sets for rule in one.rules)
     of_files = {warning for one in sets for warning in one.warnings}
-    return RuleSet(combined.rules, tuple(sorted({*combined.warnings, *of_files})), combined.places)
+    mentions = tuple(mention for one in sets for mention in one.mentions)
+    return RuleSet(combined.rules, tuple(sorted({*combined.warnings, *of_files})), combined.places, mentions)
 
 
 def _place(rule: Rule, ruleset: RuleSet) -> Place:

@@ -80,7 +80,7 @@ def _takes(rule: Rule) -> str:
 
 
 def _chooses(target: Target) -> bool:
-    return bool(target.only or target.except_ or target.running)
+    return bool(target.only or target.except_ or target.running or target.arrived_within_s)
 
 
 def _instance(target: Target) -> Template | None:
@@ -88,8 +88,8 @@ def _instance(target: Target) -> Template | None:
 
 
 def overlaps(rules: Sequence[Rule]) -> Iterator[tuple[Rule, str]]:
-    """Name pairs of acting rules that nothing keeps apart, each with its second rule."""
-    acting = [rule for rule in rules if rule.mode is Mode.ACT]
+    """Name pairs of rules that act or ask and that nothing keeps apart, each with its second rule."""
+    acting = [rule for rule in rules if rule.mode is not Mode.OBSERVE]
     named = 0
     for compared, (first, second) in enumerate(_pairs(acting)):
         if compared >= _MOST_COMPARED:

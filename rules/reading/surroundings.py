@@ -1,0 +1,85 @@
+"""What the settings define and rules name: a name that nobody defined is a mistake at its place in the file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal
+
+from rules.durations import write_duration
+from rules.reading.wording import near_miss
+from rules.reading.yamlnodes import Mapping, Scalar, Sequence
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rules.reading.fileerrors import FileError
+    from rules.reading.yamlfile import Document
+    from rules.reading.yamlnodes import Node
+    from rules.rule import Rule
+    from rules.ruleset import RuleSet
+
+Kind = Literal["freeze", "notify"]
+
+
+@dataclass(frozen=True, slots=True)
+class Mention:
+    """A rule names something of the settings; `at` is the place of it, without a message."""
+
+    kind: Kind
+    name: str
+    at: FileError
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What of the settings rules depend on: freeze windows and channels by name, and Alertmanager's pace."""
+
+    windows: frozenset[str] = frozenset()
+    channels: frozenset[str] = frozenset()
+    group_interval_s: float = 300.0
+
+    def errors(self, ruleset: RuleSet) -> Iterator[FileError]:
+        """Name what rules name and the settings do not define."""
+        for mention in ruleset.mentions:
+            known, section, what = self._defined(mention.kind)
+            if mention.name not in known:
+                hint = near_miss(mention.name, known) or f"; define it under `{section}` there, or remove it here"
+                yield replace(mention.at, message=f"the settings know no {what} `{mention.name}`{hint}")
+
+    def warnings(self, ruleset: RuleSet) -> Iterator[FileError]:
+        """Say which rules would judge before Alertmanager can have told them that the alert is gone."""
+        least = 2 * self.group_interval_s
+        for rule in ruleset.rules:
+            if rule.verify.cleared_within_s < least and rule.name in ruleset.places:
+                yield ruleset.places[rule.name].says(self._too_short(rule, least))
+
+    def _too_short(self, rule: Rule, least: float) -> str:
+        within, interval = write_duration(rule.verify.cleared_within_s), write_duration(self.group_interval_s)
+        return (
+            f"`{rule.name}` waits {within} for the alert to be gone, but with Alertmanager's group_interval of "
+            f"{interval} it can take {write_duration(least)} until we are told: raise `cleared-within`, or set "
+            "`numbers.group-interval-s` to what Alertmanager has"
+        )
+
+    def _defined(self, kind: Kind) -> tuple[frozenset[str], str, str]:
+        if kind == "freeze":
+            return self.windows, "policy.freeze", "freeze window"
+        return self.channels, "notify", "channel"
+
+
+def mentions_in(rule: Node, document: Document) -> Iterator[Mention]:
+    """Find what a rule names, wherever it stands: in the rule, or in the defaults it inherits."""
+    yield from _listed("freeze", _below(_below(rule, "guards"), "freeze"), document)
+    yield from _listed("notify", _below(rule, "notify"), document)
+
+
+def _below(node: Node | None, key: str) -> Node | None:
+    entry = node.entries.get(key) if isinstance(node, Mapping) else None
+    return entry.value if entry else None
+
+
+def _listed(kind: Kind, node: Node | None, document: Document) -> Iterator[Mention]:
+    items = node.items if isinstance(node, Sequence) else []
+    for item in items:
+        if isinstance(item, Scalar):
+            yield Mention(kind, item.text, document.error(item, ""))
