@@ -82,11 +82,12 @@ def lock_of(ledger: Ledger) -> Lock | None:
 
 def test_the_service_is_held_while_the_command_runs(shop: Installation, ledger: Ledger) -> None:
     """By whom the token says, for the command (never its arguments); afterwards it is free at once."""
-    with started(shop, "shop", "--", "sh", "-c", "echo began; read never") as process:
+    with started(shop, "shop", "--", "sh", "-c", WAITS) as process:
         began(process)
         held = lock_of(ledger)
         assert held is not None
         assert (held.by, held.why) == ("operator", "sh")
+        process.terminate()
         process.wait(30)
     assert lock_of(ledger) is None
 
