@@ -57,15 +57,22 @@ def prometheus(
     *,
     jobs: Sequence[Mapping[str, Any]] = (),
     rules: str = RULES,
+    external: Mapping[str, str] | None = None,
 ) -> Iterator[Prometheus]:
     """Start one that scrapes `targets` (address:port → labels) and tells the Alertmanager on that port.
 
-    `jobs` are further scrape configurations, such as one that discovers its targets in a cluster.
+    `jobs` are further scrape configurations, such as one that discovers its targets in a cluster; `external`
+    labels are added to what it tells. What it stored in the same folder before, it still has.
     """
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "rules.yml").write_text(rules)
     config = {
-        "global": {"scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "1s"},
+        "global": {
+            "scrape_interval": "1s",
+            "scrape_timeout": "1s",
+            "evaluation_interval": "1s",
+            "external_labels": dict(external or {}),
+        },
         "rule_files": [str(folder / "rules.yml")],
         "alerting": {"alertmanagers": [{"static_configs": [{"targets": [f"127.0.0.1:{alertmanager}"]}]}]},
         "scrape_configs": [

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import ssl
 import time
+from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NoReturn
 from urllib.parse import urlencode
 
 import urllib3
-from urllib3.exceptions import HTTPError
+from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError, ReadTimeoutError
 
 from controller.settings.secrets import SecretUnreadable
 from rules.decisions import Reason
@@ -29,7 +30,6 @@ _PART = 1 << 16
 _SHOWN = 300
 _BUSY = frozenset({502, 503, 504})
 """A proxy or a server that starts: worth the one repetition."""
-_TOO_LATE = (TimeoutError, urllib3.exceptions.TimeoutError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,15 +56,14 @@ class Exchange:
             answer = self._once(path, form, headers, deadline)
             if answer.status not in _BUSY:
                 return answer
-        except _TOO_LATE as error:
-            self._late(error)
-        except (HTTPError, OSError):
-            pass  # a connection that was kept too long, a server that starts: said where it happens again
+        except (HTTPError, OSError) as error:  # a connection that was kept too long, a server that starts
+            if _too_late(error):
+                self._late(error)
         try:
             return self._once(path, form, headers, deadline)
-        except _TOO_LATE as error:
-            self._late(error)
         except (HTTPError, OSError) as error:
+            if _too_late(error):
+                self._late(error)
             self.blind(f"cannot be reached ({_cause(error)})", "Does it run, and is that its address?", error)
 
     def blind(self, what: str, hint: str, cause: Exception | None = None) -> NoReturn:
@@ -121,10 +120,13 @@ class Exchange:
             self.blind("cannot be asked", str(error), error)
         headers = {"Accept": "application/json", "User-Agent": _AGENT}
         if token is not None:
-            headers["Authorization"] = f"Bearer {token.get_secret_value()}"
+            word = token.get_secret_value()
+            if not (word.isascii() and word.isprintable()):
+                self.blind("cannot be asked", f"{self._access.token_file} must hold one token, on one line.")
+            headers["Authorization"] = f"Bearer {word}"
         if password is not None:
             login = f"{self._access.username}:{password.get_secret_value()}"
-            headers |= urllib3.make_headers(basic_auth=login)
+            headers["Authorization"] = f"Basic {b64encode(login.encode()).decode()}"
         return headers
 
     def _connections(self) -> urllib3.PoolManager:
@@ -136,11 +138,16 @@ class Exchange:
         """Trust who the settings say; the system's certificates cost 20 ms to load: only where TLS is spoken."""
         if not self._access.url.startswith("https:"):
             return None
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # newer Pythons' strict checks fail many a company's CA
         try:
-            return ssl.create_default_context(cafile=self._access.ca_file)
+            if self._access.ca_file is None:
+                context.load_default_certs()
+            else:
+                context.load_verify_locations(cafile=self._access.ca_file)
         except (OSError, ssl.SSLError) as error:
             hint = f"{self._access.ca_file} cannot be read as certificates in PEM: correct it."
             self.blind("cannot be asked", hint, error)
+        return context
 
 
 def _read(response: BaseHTTPResponse, deadline: float) -> bytes | None:
@@ -167,6 +174,12 @@ def _part(response: BaseHTTPResponse, deadline: float) -> bytes:
     if (sock := getattr(response.connection, "sock", None)) is not None:
         sock.settimeout(left_s)
     return response.read1(_PART)
+
+
+def _too_late(error: Exception) -> bool:
+    if isinstance(error, NewConnectionError):  # refused, or no such name: the library counts it as late
+        return False
+    return isinstance(error, (TimeoutError, ConnectTimeoutError, ReadTimeoutError))
 
 
 def _cause(error: BaseException) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -53,8 +54,11 @@ class Prometheus:
         Values may be NaN or infinite. Raises `Permanent` (requirement-unknown) for what is no expression, or gives
         anything else: that is for the author of the rule.
         """
+        return self._query(promql, {})
+
+    def _query(self, promql: str, more: Mapping[str, str]) -> tuple[Sample, ...]:
         # `partial_response`: where Thanos answers, half of the data must not look like all of it.
-        form = {"query": promql, "timeout": f"{self._timeout_s:g}", "partial_response": "false"}
+        form = {"query": promql, "timeout": f"{self._timeout_s:g}", "partial_response": "false", **more}
         answer = self._exchange.ask("/api/v1/query", form)
         if answer.status == _BAD_REQUEST:
             self._no_expression(promql, answer)
@@ -108,10 +112,10 @@ class Prometheus:
             self._strange(error)
 
     def _for_state(self, alert: Alert) -> Iterable[tuple[Mapping[str, str], int]]:
-        """Yield what Prometheus keeps of onsets through a restart. Selected by name, compared here."""
+        """Yield the onsets that were stored when the alert began to fire. Selected by name, compared here."""
         promql = selector("ALERTS_FOR_STATE", {"alertname": alert.labels.get("alertname", "")})
-        for sample in self.query(promql):
-            if sample.value == sample.value and abs(sample.value) < 1e11:  # neither NaN nor infinite
+        for sample in self._query(promql, {"time": f"{alert.starts_at_ms / 1000 + 1:.3f}"}):
+            if math.isfinite(sample.value):
                 labels = {name: value for name, value in sample.labels.items() if name != "__name__"}
                 yield labels, round(sample.value * 1000)
 
