@@ -7,10 +7,18 @@ from typing import Any
 
 import click
 
-from controller.cli.history import print_rollbacks
 from controller.cli.options import api, api_options, json_option
-from controller.cli.terminal import clean, coloured, faint, print_json, say
-from controller.cli.times import span
+from controller.cli.sections import (
+    asks,
+    print_asked,
+    print_differing,
+    print_hands,
+    print_records,
+    print_undelivered,
+    print_waiting,
+)
+from controller.cli.terminal import clean, coloured, faint, print_json, say, say_under
+from controller.cli.times import now, span
 from rules.instances import read_instance
 
 _SLOW_S = 15
@@ -29,16 +37,28 @@ def command(*, as_json: bool, config: Path | None, url: str | None) -> None:
     if as_json:
         print_json({**status, "recent": recent})
         return
+    moment = now()
+    by_state = _sorted(status["rollbacks"])
     _print_summary(status)
     _print_wrong(status)
+    print_asked(by_state["asked"], moment)
+    print_records("Held: waits for a person", by_state["held"], moment)
+    print_hands(status, moment)
+    print_records("Running", by_state["running"], moment)
+    print_waiting(by_state["waiting"], moment)
+    print_undelivered(status, moment)
+    print_differing(status, moment)
     _print_moving(status["clusters"])
-    held = [record for record in status["rollbacks"] if record["state"] == "held"]
-    running = [record for record in status["rollbacks"] if record["state"] != "held"]
-    for title, rollbacks in (("Held: waits for a person", held), ("Unfinished", running), ("Recent", recent)):
-        if rollbacks:
-            say()
-            say(title, bold=True)
-            print_rollbacks(rollbacks)
+    print_records("Last outcomes", recent, moment)
+
+
+def _sorted(records: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
+    """Put each unfinished rollback where a person looks for it."""
+    found: dict[str, list[dict[str, Any]]] = {"asked": [], "held": [], "waiting": [], "running": []}
+    for record in records:
+        state = record["state"]
+        found["asked" if asks(record) else state if state in ("held", "waiting") else "running"].append(record)
+    return found
 
 
 def _print_summary(status: dict[str, Any]) -> None:
@@ -88,7 +108,7 @@ def _print_wrong(status: dict[str, Any]) -> None:
         say()
         say("This needs attention", style="yellow", bold=True)
     for complaint in complaints:
-        say(f"  {complaint}")
+        say_under(complaint, 2)
 
 
 def _since(cluster: dict[str, Any]) -> str:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
+import textwrap
 import unicodedata
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
 
 _STEERING = frozenset({"Cc", "Cf", "Cs", "Co", "Zl", "Zp"})
 """Control and format characters (among them those that turn text around), lone surrogates, line separators."""
+
+_SHORT = 14
 
 COLOURS = {
     **dict.fromkeys(("recovered", "roll-back", "resolved", "ok"), "green"),
@@ -40,6 +44,23 @@ def say(text: str = "", *, style: str | None = None, bold: bool = False, err: bo
     click.secho(clean(text), fg=style, bold=bold or None, err=err)
 
 
+def say_under(text: str, indent: int, *, dim: bool = False) -> None:
+    """Print a paragraph that steps in; on a terminal it is broken between words, in a pipe it is one line."""
+    words = clean(text)
+    if sys.stdout.isatty():
+        width = max(shutil.get_terminal_size().columns - 1, indent + 20)
+        margin = " " * indent
+        words = textwrap.fill(
+            words,
+            width,
+            initial_indent=margin,
+            subsequent_indent=margin + "  ",
+            break_long_words=False,
+            break_on_hyphens=False,
+        ).removeprefix(margin)
+    click.echo(click.style(" " * indent + words, dim=dim or None))
+
+
 def coloured(word: str) -> str:
     """Give a state or outcome its colour; click takes it off again where there is no terminal."""
     return click.style(clean(word), fg=COLOURS.get(word))
@@ -56,16 +77,22 @@ def print_json(value: Any) -> None:
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Print rows under column heads: aligned and folded on a terminal, never cut in a pipe."""
+    """Print rows under column heads: aligned and folded on a terminal, never cut in a pipe.
+
+    What is short (an id, a state) stays whole however narrow the terminal is; the rest is broken.
+    """
     from rich.table import Table  # noqa: PLC0415 - loaded by those who list something
     from rich.text import Text  # noqa: PLC0415
 
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold", show_edge=False)
-    for column in columns:
-        last = column == columns[-1]
-        table.add_column(column, overflow="fold", no_wrap=not last, ratio=1 if last else None)
-    for row in rows:
-        table.add_row(*(Text(clean(cell), style=COLOURS.get(str(cell), "")) for cell in row))
+    cells = [[clean(cell) for cell in row] for row in rows]
+    for at, column in enumerate(columns):
+        last, widest = column == columns[-1], max((len(row[at]) for row in cells), default=0)
+        whole = not last and (widest <= _SHORT or not sys.stdout.isatty())
+        least = max(widest, len(column)) if widest <= _SHORT else None
+        table.add_column(column, overflow="fold", no_wrap=whole, min_width=least, ratio=1 if last else None)
+    for row in cells:
+        table.add_row(*(Text(cell, style=COLOURS.get(cell, "")) for cell in row))
     console().print(table, soft_wrap=False)
 
 

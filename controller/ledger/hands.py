@@ -21,9 +21,6 @@ from rules.decisions import Reason
 from rules.errors import Permanent
 from rules.facts import Demotion, Lock, Pause
 
-EVERYTHING = ""
-"""The scope of a pause that binds every rule; the others are `service NAME` and `rule NAME`."""
-
 
 class LockHeld(Permanent):
     """Somebody else holds the service; `lock` says who, and until when at the most unless it is renewed."""
@@ -56,7 +53,10 @@ class Hands:
         self._scripts = scripts
 
     def pause(self, scope: str, by: str, why: str, for_s: float | None) -> Pause:
-        """Stop rules, in place of what was said for this scope before; without `for_s` until it is resumed."""
+        """Stop rules, in place of what was said for this scope before; without `for_s` until it is resumed.
+
+        The scope is empty for every rule, else `service NAME` or `rule NAME`.
+        """
         _, until = self._do("pause", scope=scope, by=by, why=why, for_ms=_ms(for_s))
         return Pause(scope, by, why, int(until) if until else None)
 

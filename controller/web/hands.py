@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from flask import Blueprint, Response, request
 
 from controller.ledger import LockHeld
-from controller.ledger.hands import EVERYTHING
-from controller.ledger.records import iso
 from controller.settings import Role
 from controller.web.inputs import (
     LockAsked,
@@ -23,12 +21,12 @@ from controller.web.inputs import (
     read_input,
 )
 from controller.web.refusals import Refusal, json_response
+from controller.web.standing import lock_shown, locks_shown, pause_shown, pauses_shown
 
 if TYPE_CHECKING:
     from controller.ledger import Ledger
     from controller.settings.house import House
     from controller.web.auth import Doorkeeper
-    from rules.facts import Demotion, Lock, Pause
 
 _MOST_DEEDS = 500
 
@@ -164,32 +162,3 @@ def _lost(service: str) -> str:
         f"{service[:80]} is not locked with this token any more: its time was over, or somebody took it away; "
         "rules may act on it. Lock it anew"
     )
-
-
-def pauses_shown(ledger: Ledger) -> list[dict[str, Any]]:
-    """Show the pauses that stand."""
-    return [pause_shown(pause) for pause in ledger.hands.pauses()]
-
-
-def pause_shown(pause: Pause) -> dict[str, Any]:
-    """Show one pause; an empty scope is everything."""
-    return {"scope": pause.scope or EVERYTHING, "by": pause.by, "why": pause.why, "until": iso(pause.until_ms)}
-
-
-def locks_shown(ledger: Ledger) -> list[dict[str, Any]]:
-    """Show the locks that stand."""
-    return [lock_shown(service, lock) for service, lock in ledger.hands.locks().items()]
-
-
-def lock_shown(service: str, lock: Lock) -> dict[str, Any]:
-    """Show one lock, without its token."""
-    return {"service": service, "by": lock.by, "why": lock.why, "until": iso(lock.until_ms)}
-
-
-def demotions_shown(ledger: Ledger) -> list[dict[str, Any]]:
-    """Show the rules that may only ask."""
-    return [_demotion_shown(rule, found) for rule, found in ledger.hands.demotions().items()]
-
-
-def _demotion_shown(rule: str, found: Demotion) -> dict[str, Any]:
-    return {"rule": rule, "why": found.why, "at": iso(found.at_ms), "rollback": found.rollback}

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from controller.ledger import State
+from controller.web.standing import standing_shown
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,7 +35,7 @@ def decisions_shown(ledger: Ledger, decisions: Sequence[DecisionSeen]) -> list[d
 
 
 def status_shown(ledger: Ledger, house: House) -> dict[str, Any]:
-    """Show what is going on: rules, hosts and clusters, what waits, what is unfinished, what is wrong."""
+    """Show what is going on: rules, hosts and clusters, what waits, what is wrong, what persons left."""
     counts = ledger.counts()
     reading = house.reading
     loaded_at = datetime.fromtimestamp(reading.loaded_at, UTC).isoformat(timespec="milliseconds")
@@ -58,6 +59,7 @@ def status_shown(ledger: Ledger, house: House) -> dict[str, Any]:
             for (outcome, reason), count in sorted(counts.ended.items())
         ],
         "rollbacks": [r.public() for r in ledger.rollbacks.list(_MOST_SHOWN, states=_UNFINISHED)],
+        **standing_shown(ledger),
     }
 
 
