@@ -17,22 +17,24 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from rules.reading.fileerrors import FileError
+    from rules.reading.surroundings import Surroundings
     from rules.rulefile import RuleSet
     from rules.services import Inventory
 
 
 def check(files: Sequence[Path], inventory: Path | None, config: Path | None, *, as_json: bool) -> None:
     """Print every error and warning and a summary; ends with exit code 1 if there is an error."""
+    settings = load(config) if config is not None or not files else None
     files, inventory = named(files, inventory, config)
     if not rule_files(files):
         where = ", ".join(map(str, files))
         raise Failed(f"Nothing was checked: there is no rule file in {where}. Of a folder, its *.yaml are read.")
-    hosts = None
+    hosts, around = None, settings.surroundings if settings else None
     if inventory is None:
-        rules, errors = read_rules(files)
+        rules, errors = read_rules(files, around)
     else:
-        rules, hosts, errors = read_house(files, inventory)
-    warnings = () if rules is None else rules.warnings
+        rules, hosts, errors = read_house(files, inventory, around)
+    warnings = () if rules is None else _warnings(rules, around)
     if as_json:
         print_json({"errors": [asdict(e) for e in errors], "warnings": [asdict(w) for w in warnings]})
     else:
@@ -40,6 +42,11 @@ def check(files: Sequence[Path], inventory: Path | None, config: Path | None, *,
         say(_summary(rules, hosts, errors, warnings), style="red" if errors else "green")
     if errors:
         raise click.exceptions.Exit(Failed.exit_code)
+
+
+def _warnings(rules: RuleSet, around: Surroundings | None) -> tuple[FileError, ...]:
+    more = [] if around is None else around.warnings(rules)
+    return tuple(sorted({*rules.warnings, *more}))
 
 
 def named(

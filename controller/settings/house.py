@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from controller.settings.settings import Settings
     from rules.reading.fileerrors import FileError
+    from rules.reading.surroundings import Surroundings
     from rules.rulefile import RuleSet
     from rules.services import Inventory
 
@@ -42,17 +43,20 @@ class Reading:
 class House:
     """The rules and the inventory in force. Safe in several threads: a refresh swaps one reference."""
 
-    def __init__(self, rules: Iterable[Path], inventory: Path) -> None:
+    def __init__(self, rules: Iterable[Path], inventory: Path, surroundings: Surroundings | None = None) -> None:
+        """Read the files. What the rules name of the settings must be in `surroundings`, where that is given."""
         self._sources = (tuple(rules), inventory)
+        self._surroundings = surroundings
         self._lock = threading.Lock()
         self._signature = _signature(*self._sources)
-        self._reading = _read(*self._sources)
+        self._doubted = False
+        self._reading = self._read()
         self._errors: tuple[FileError, ...] = ()
 
     @classmethod
     def load(cls, settings: Settings) -> House:
         """Read what the settings name; raises `RuleFileErrors` with every error of every file."""
-        return cls(settings.rules, settings.inventory)
+        return cls(settings.rules, settings.inventory, settings.surroundings)
 
     @property
     def reading(self) -> Reading:
@@ -87,18 +91,39 @@ class House:
     def refresh(self) -> bool:
         """Read the files again if any of them changed; true when other rules or hosts are in force now."""
         with self._lock:
+            doubted, self._doubted = self._doubted, False
             signature = _signature(*self._sources)
-            if signature == self._signature:
+            if signature == self._signature and not doubted:
                 return False
             self._signature = signature
-            try:
-                reading = _read(*self._sources)
-            except RuleFileErrors as error:
-                self._keep_what_we_had(error)
-                return False
-            self._errors, self._reading = (), reading
-            log.info("rules.loaded", rules=len(reading.rules.rules), services=len(reading.inventory.services))
-            return True
+            return self._replace()
+
+    def reload(self) -> tuple[FileError, ...]:
+        """Read the files again, changed or not; returns their errors, none when they are what is in force now."""
+        with self._lock:
+            self._signature = _signature(*self._sources)
+            self._replace()
+            return self._errors
+
+    def doubt(self) -> None:
+        """Have the next `refresh` read the files, changed or not; takes no lock: a signal's handler may say so."""
+        self._doubted = True
+
+    def _replace(self) -> bool:
+        try:
+            reading = self._read()
+        except RuleFileErrors as error:
+            self._keep_what_we_had(error)
+            return False
+        self._errors, self._reading = (), reading
+        log.info("rules.loaded", rules=len(reading.rules.rules), services=len(reading.inventory.services))
+        return True
+
+    def _read(self) -> Reading:
+        ruleset, hosts, errors = read_house(*self._sources, self._surroundings)
+        if ruleset is None or hosts is None:
+            raise RuleFileErrors(tuple(errors))
+        return Reading(ruleset, hosts, time.time())
 
     def _keep_what_we_had(self, error: RuleFileErrors) -> None:
         self._errors = error.errors
@@ -116,10 +141,3 @@ def _stat(path: Path) -> tuple[str, int, int, int]:
     except OSError:
         return str(path), 0, 0, 0
     return str(path), found.st_mtime_ns, found.st_size, found.st_ino
-
-
-def _read(rules: tuple[Path, ...], inventory: Path) -> Reading:
-    ruleset, hosts, errors = read_house(rules, inventory)
-    if ruleset is None or hosts is None:
-        raise RuleFileErrors(tuple(errors))
-    return Reading(ruleset, hosts, time.time())

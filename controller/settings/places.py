@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from pydantic_settings import BaseSettings
 
 from controller.settings.settings import Settings
+from rules.reading.policymodels import PolicyModel
 from rules.reading.yamlnodes import Mapping, Sequence
 
 if TYPE_CHECKING:
@@ -23,8 +24,11 @@ if TYPE_CHECKING:
 Loc = tuple[str | int, ...]
 
 _PREFIX = "ROLLBACK_"
-NAMES_BELOW: frozenset[Loc] = frozenset({("clusters",), ("notify",)})
+NAMES_BELOW: frozenset[Loc] = frozenset({("clusters",), ("notify",), ("policy", "freeze"), ("policy", "opt_in")})
 """Where the keys are names that people gave: a hyphen there is a hyphen."""
+
+_READ_BY: dict[str, type[BaseModel]] = {"policy": PolicyModel}
+"""Sections whose values are no models any more once they are read."""
 
 _NOT_SETTINGS = frozenset({"CONFIG", "TOKEN"})
 _SAID = {
@@ -123,10 +127,12 @@ def _near(loc: Loc) -> str:
     close = get_close_matches(str(loc[-1]), known, n=1, cutoff=0.6)
     if close:
         return f"; did you mean {close[0].replace('_', '-')}?"
-    return f"; known here: {', '.join(name.replace('_', '-') for name in known)}" if known else ""
+    return f"; known here: {', '.join(name.rstrip('_').replace('_', '-') for name in known)}" if known else ""
 
 
 def _model(model: type[BaseModel], field: str) -> type[BaseModel] | None:
+    if model is Settings and field in _READ_BY:
+        return _READ_BY[field]
     annotation = model.model_fields[field].annotation if field in model.model_fields else None
     candidates = (annotation, *getattr(annotation, "__args__", ()))
     found = (c for c in candidates if isinstance(c, type) and issubclass(c, BaseModel))

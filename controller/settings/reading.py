@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
+    from rules.reading.surroundings import Surroundings
+
 
 def rule_files(sources: Iterable[Path]) -> tuple[Path, ...]:
     """Name the files behind `sources`: a file is itself, a directory its `*.yaml` in order of their names."""
@@ -26,8 +28,10 @@ def _files(sources: Iterable[Path]) -> Iterator[Path]:
             yield source
 
 
-def read_rules(sources: Iterable[Path]) -> tuple[RuleSet | None, list[FileError]]:
-    """Read rule files and compare them with each other; None where there are errors."""
+def read_rules(
+    sources: Iterable[Path], surroundings: Surroundings | None = None
+) -> tuple[RuleSet | None, list[FileError]]:
+    """Read rule files, and compare them with each other and with the settings; None where there are errors."""
     errors: list[FileError] = []
     sets: list[RuleSet] = []
     for path in rule_files(sources):
@@ -38,9 +42,11 @@ def read_rules(sources: Iterable[Path]) -> tuple[RuleSet | None, list[FileError]
     if errors:
         return None, errors
     try:
-        return combine(sets), []
+        ruleset = combine(sets)
     except RuleFileErrors as error:
         return None, list(error.errors)
+    unknown = [] if surroundings is None else sorted(surroundings.errors(ruleset))
+    return (None, unknown) if unknown else (ruleset, [])
 
 
 def read_inventory(path: Path) -> tuple[Inventory | None, list[FileError]]:
@@ -52,13 +58,14 @@ def read_inventory(path: Path) -> tuple[Inventory | None, list[FileError]]:
 
 
 def read_house(
-    sources: Iterable[Path], inventory: Path
+    sources: Iterable[Path], inventory: Path, surroundings: Surroundings | None = None
 ) -> tuple[RuleSet | None, Inventory | None, list[FileError]]:
     """Read rules and the inventory they go by; None for what has errors.
 
-    Where no rule is about hosts there need be no inventory.
+    With `surroundings`, what rules name of the settings must be there. Where no rule is about hosts there need be
+    no inventory.
     """
-    rules, errors = read_rules(sources)
+    rules, errors = read_rules(sources, surroundings)
     if not inventory.exists() and not (rules and any(rule.target.hosts for rule in rules.rules)):
         return rules, Inventory({}), errors
     hosts, wrong = read_inventory(inventory)

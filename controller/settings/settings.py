@@ -25,7 +25,10 @@ from controller.settings.clusters import ClusterName, ClusterSettings
 from controller.settings.monitoring import AlertmanagerSettings, PrometheusSettings
 from controller.settings.notify import Channel, ChannelName
 from controller.settings.numbers import Numbers
+from controller.settings.policy import PolicyField
 from controller.settings.secrets import read_secret
+from rules.limits import NO_POLICY
+from rules.reading.surroundings import Surroundings
 
 
 class Role(StrEnum):
@@ -142,6 +145,8 @@ class Settings(BaseSettings):
     """Where `rollbackctl up` keeps its embedded Valkey."""
     log: Log = Log()
     numbers: Numbers = Numbers()
+    policy: PolicyField = NO_POLICY
+    """What binds every rule, whatever it says."""
     prometheus: PrometheusSettings | None = None
     alertmanager: AlertmanagerSettings | None = None
     notify: dict[ChannelName, Channel] = {}
@@ -154,6 +159,12 @@ class Settings(BaseSettings):
         if not (host and colon and port.isascii() and port.isdigit() and int(port) < 65_536):
             raise ValueError("must be ADDRESS:PORT, as in 127.0.0.1:8095 or [::1]:8095")
         return listen
+
+    @property
+    def surroundings(self) -> Surroundings:
+        """What rules may name, and what their times go by."""
+        windows, channels = frozenset(self.policy.windows), frozenset(self.notify)
+        return Surroundings(windows, channels, self.numbers.group_interval_s)
 
     @property
     def bind(self) -> tuple[str, int]:

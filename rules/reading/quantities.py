@@ -42,7 +42,8 @@ SomeShare = Annotated[float, reads(share), AfterValidator(some_share), SHARE_SCH
 """A share that is more than nothing."""
 
 
-def _count(value: Any) -> int:
+def count(value: Any) -> int:
+    """Read a whole number, 1 or more."""
     if not isinstance(value, int) or isinstance(value, bool):
         say("this must be a whole number")
     if value <= 0:
@@ -53,7 +54,7 @@ def _count(value: Any) -> int:
     return value
 
 
-Count = Annotated[int, reads(_count), WithJsonSchema({"type": "integer", "minimum": 1})]
+Count = Annotated[int, reads(count), WithJsonSchema({"type": "integer", "minimum": 1})]
 """A whole number, 1 or more."""
 
 

@@ -46,7 +46,11 @@ class Server:
     def __init__(self, face: WebFace, listen: str = "127.0.0.1:0") -> None:
         self.face = face
         config = face.folder / "rollback.yaml"
-        config.write_text(face.settings.model_copy(update={"listen": listen}).model_dump_json(exclude_none=True))
+        config.write_text(
+            face.settings.model_copy(update={"listen": listen}).model_dump_json(
+                exclude_none=True, exclude={"policy"}
+            )
+        )
         self.log = face.folder / f"serve-{id(self)}.log"
         with self.log.open("wb") as log:
             self.process = subprocess.Popen([sys.executable, "-c", SERVE, str(config)], stderr=log, stdout=log)
