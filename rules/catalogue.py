@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
 
-from rules.marks import UNMARKED, Mark, Marked
+from rules.marks import UNMARKED, Marked, outweighs
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +93,10 @@ class Catalogue:
             for word in sorted(self.marks)
             if word in known or (manifest is not None and manifest.is_called(word))
         ]
-        return max(found, key=lambda one: _WEIGHT[one.mark], default=UNMARKED)
+        strongest = UNMARKED
+        for one in found:
+            strongest = one if outweighs(one, strongest) else strongest
+        return strongest
 
 
 DIGEST = "sha256:"
@@ -108,7 +111,5 @@ def _abbreviates(word: str, commit: str) -> bool:
 def _written(sha256: str) -> tuple[str, str]:
     return sha256, DIGEST + sha256
 
-
-_WEIGHT = {Mark.UNKNOWN: 0, Mark.KNOWN_GOOD: 1, Mark.SUSPECT: 2, Mark.KNOWN_BAD: 3}
 
 NOTHING_KNOWN = Catalogue()

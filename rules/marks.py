@@ -29,3 +29,11 @@ class Marked:
 
 
 UNMARKED = Marked(Mark.UNKNOWN)
+
+
+def outweighs(one: Marked, other: Marked) -> bool:
+    """Whether a mark counts more than another: bad outweighs suspect, which outweighs good."""
+    return _WEIGHT[one.mark] > _WEIGHT[other.mark]
+
+
+_WEIGHT = {Mark.UNKNOWN: 0, Mark.KNOWN_GOOD: 1, Mark.SUSPECT: 2, Mark.KNOWN_BAD: 3}

@@ -39,7 +39,7 @@ Client = Any
 Argument = str | bytes | int | float
 
 NAMES = (
-    *("approve", "book", "enlist", "others"),
+    *("approve", "book", "catalogue", "enlist", "others"),
     *("commit", "counts", "decide", "due", "hand", "hear", "move"),
     *("note", "open", "raise", "release", "renew", "roster", "sight", "take"),
     *("fetch", "giveup", "route", "tell", "told", "untold"),

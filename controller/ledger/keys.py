@@ -34,6 +34,8 @@ UNDELIVERED = f"{PREFIX}undelivered"
 LOST = f"{PREFIX}lost-messages"
 TOLD = f"{PREFIX}totals-told"
 
+_CATALOGUE = {"MANIFESTS_MOST": 300, "MARKS_MOST": 1_000, "MARKS_DEEP": 100, "CATALOGUE_LOG_MOST": 1_000}
+"""Of one service. The oldest go first; what is irreversible or known-bad goes last."""
 _DEEDS_MOST = 5_000
 _HISTORY_MOST = 10_000
 _SIGHTINGS_MOST = 50
@@ -87,5 +89,6 @@ def prelude(numbers: Numbers) -> str:
     lines = [f"local {name} = {round(seconds * 1000)}" for name, seconds in constants.items()]
     lines.append(f"local ARRIVALS_MOST = {_ARRIVALS_MOST}")
     most = f"local HISTORY_MOST, SIGHTINGS_MOST = {_HISTORY_MOST}, {_SIGHTINGS_MOST}"
+    lines += [f"local {name} = {count}" for name, count in _CATALOGUE.items()]
     deeds = f"local DEEDS_MOST, MESSAGES_MOST = {_DEEDS_MOST}, {_MESSAGES_MOST}"
     return "\n".join([f"local P = '{PREFIX}'", most, deeds, *lines, ""])

@@ -9,6 +9,7 @@ import redis
 from controller.ledger.asking import Asking
 from controller.ledger.bells import Bells
 from controller.ledger.booking import Booking
+from controller.ledger.catalogue import Catalogues
 from controller.ledger.connection import Client, Scripts, client, pairs, translated
 from controller.ledger.decisions import Decisions
 from controller.ledger.doorbell import Doorbell
@@ -41,6 +42,7 @@ class Ledger:
         self.decisions = Decisions(connection, self._scripts)
         self.asking = Asking(connection, self._scripts, doorbell)
         self.booking = Booking(connection, self._scripts)
+        self.catalogue = Catalogues(connection, self._scripts)
         self.bells = Bells(self._scripts, doorbell)
         self.hands = Hands(connection, self._scripts)
         self.health = Health(connection)
