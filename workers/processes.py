@@ -80,6 +80,7 @@ def _reach(
 def run_worker(settings: Settings, house: House) -> None:
     """Serve the queue until asked to stop, or until RQ's worker quits and wants to be started again."""
     site = build_site(settings, house)
+    signal.signal(signal.SIGHUP, lambda *_: house.doubt())
     _greet(site.ledger)
     gc.collect()
     gc.freeze()  # the collector would touch, and so copy, every page that the children share with us
@@ -99,18 +100,11 @@ def run_reconciler(settings: Settings, house: House) -> None:
     reconcile(connect(settings.redis, settings.numbers, "worker"), settings.numbers, stopping)
 
 
-def has_clusters(settings: Settings) -> bool:
-    """Whether there is anything for an observer to look at."""
-    return bool(clusters_in_force(settings.clusters))
-
-
 def run_observer(settings: Settings, house: House) -> None:
-    """Look clusters over until the signal that ends the process, which may come at any moment."""
-    del house
+    """Look clusters and hosts over until the signal that ends the process, which may come at any moment."""
     from workers.observer import observer_of  # noqa: PLC0415
 
-    observer = observer_of(settings)
-    observer.run(Stopping())
+    observer_of(settings, house).run(Stopping())
 
 
 def _greet(ledger: Ledger) -> None:

@@ -31,6 +31,7 @@ _PAUSES_S = (0.1, 0.5, 1, 2, 5)
 _STEADY_S = 30
 _REFRESH_EVERY_S = 2
 _ASKED_TO_STOP = frozenset({signal.SIGTERM, signal.SIGINT})
+_OURS = frozenset({*_ASKED_TO_STOP, signal.SIGHUP})
 _fork = multiprocessing.get_context("fork")
 
 
@@ -53,22 +54,33 @@ def supervise(settings: Settings) -> int:
     house = House.load(settings)
     settings.redis.password()
     stopping = Stopping()
-    for number in _ASKED_TO_STOP:
-        signal.signal(number, lambda *_: stopping.set())
     kept = [_Kept("reconciler", run_reconciler)]
     kept += [_Kept("observer", run_observer)] if has_clusters(settings) else []
     kept += [_Kept(f"worker-{n + 1}", run_worker) for n in range(settings.workers)]
+    for number in _ASKED_TO_STOP:
+        signal.signal(number, lambda *_: stopping.set())
+    hung_up: list[int] = []
+    signal.signal(signal.SIGHUP, lambda number, _: hung_up.append(number))
     log.info("supervisor.started", processes=[k.name for k in kept])
     refreshed_at = time.monotonic()
     while not stopping.wait(0.1):
-        if (
-            time.monotonic() - refreshed_at > _REFRESH_EVERY_S
-        ):  # so that a process started anew has what others have
-            house.refresh()
+        if hung_up:
+            hung_up.clear()
+            house.reload()
+            _pass_on(kept)
+        if time.monotonic() - refreshed_at > _REFRESH_EVERY_S:
+            house.refresh()  # so that a process started anew has what others have
             refreshed_at = time.monotonic()
         for one in kept:
             _keep(one, settings, house)
     return _stop(kept, settings.numbers.termination_grace_s)
+
+
+def _pass_on(kept: list[_Kept]) -> None:
+    """Have every process doubt what it has read; those that read nothing take no notice."""
+    for one in kept:
+        if one.process is not None and one.process.pid is not None and one.process.is_alive():
+            os.kill(one.process.pid, signal.SIGHUP)
 
 
 def _keep(one: _Kept, settings: Settings, house: House) -> None:
@@ -81,15 +93,16 @@ def _keep(one: _Kept, settings: Settings, house: House) -> None:
     if one.process is None and now >= one.start_again_at:
         one.process = _fork.Process(target=_main, args=(one, settings, house, os.getpid()), name=one.name)
         one.started_at = now
-        signal.pthread_sigmask(signal.SIG_BLOCK, _ASKED_TO_STOP)  # until the child no longer has our handlers
+        signal.pthread_sigmask(signal.SIG_BLOCK, _OURS)  # until the child no longer has our handlers
         one.process.start()
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, _ASKED_TO_STOP)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _OURS)
 
 
 def _main(one: _Kept, settings: Settings, house: House, supervisor: int) -> None:
     for number in _ASKED_TO_STOP:
         signal.signal(number, signal.SIG_DFL)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, _ASKED_TO_STOP)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _OURS)
     if sys.platform == "linux":  # where the supervisor is killed, its children park and go as well
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
     if os.getppid() != supervisor:

@@ -25,8 +25,8 @@ def command() -> None:
 def check(*, files: tuple[Path, ...], inventory: Path | None, as_json: bool, config: Path | None) -> None:
     """Check rule FILES and the inventory: every mistake at its place.
 
-    Without FILES, those of the settings. Freeze windows and channels that rules name are looked up in the settings;
-    with FILES, only where --config names them. Exit 1 if there is an error; warnings alone are no error.
+    Without FILES, those of the settings. Freeze windows and channels that rules name are looked up in the
+    settings; with FILES, only where --config names them. Exit 1 if there is an error; warnings alone are no error.
     """
     from controller.cli.rules_check import check as run  # noqa: PLC0415 - each command loads what it needs
 

@@ -6,22 +6,23 @@ its memory; more throughput is more replicas. docs/adr/0005-web-server.md says w
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import multiprocessing
 import os
+import signal
 import socket
 import threading
 import time
 import urllib.request
-from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import structlog
-from granian import Granian
 from granian.constants import HTTPModes, Interfaces
 from granian.http import HTTP1Settings
 from granian.log import LogLevels
+from granian.server.mp import MPServer
 
 from controller import logs
 from controller.ledger import LedgerUnavailable, connect
@@ -56,9 +57,10 @@ def serve(settings: Settings) -> None:
     Raises `SettingsError` or `RuleFileErrors` before anything listens. Logs `serving` with the URL, which tells
     the port where the settings say 0, once requests are answered.
     """
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until there is somebody who could read anything again
     build(settings)
     with _claimed(*settings.bind) as (address, port):
-        server = Granian(
+        server = _Server(
             "controller.web",
             address=address,
             port=port,
@@ -77,6 +79,17 @@ def serve(settings: Settings) -> None:
     log.info("stopped")
 
 
+class _Server(MPServer):
+    """Granian; but SIGHUP has the serving process read its files again, where Granian would start it anew."""
+
+    def signal_handler_reload(self, *_: object) -> None:
+        """Pass it on. The serving process inherits this, and there it does nothing: it has no children."""
+        for child in multiprocessing.active_children():
+            if child.pid is not None:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(child.pid, signal.SIGHUP)
+
+
 def build(settings: Settings) -> tuple[Flask, Ledger, House]:
     """Build the application of one process; raises `SettingsError` or `RuleFileErrors`."""
     house = House.load(settings)
@@ -88,8 +101,15 @@ def _start(settings: Settings, url: str) -> Flask:
     """Begin the serving process: it has its own connections, logs and watch."""
     logs.configure(settings.log)
     app, ledger, house = build(settings)
+    look = threading.Event()
+
+    def look_again(*_: object) -> None:
+        house.doubt()
+        look.set()
+
+    signal.signal(signal.SIGHUP, look_again)
     threading.Thread(target=_end_with_parent, name="end-with-parent", daemon=True).start()
-    threading.Thread(target=_watch, args=(url, ledger, house), name="watch", daemon=True).start()
+    threading.Thread(target=_watch, args=(url, ledger, house, look), name="watch", daemon=True).start()
     return app
 
 
@@ -101,15 +121,15 @@ def _end_with_parent() -> None:
         os._exit(1)
 
 
-def _watch(url: str, ledger: Ledger, house: House) -> None:
+def _watch(url: str, ledger: Ledger, house: House, look: threading.Event) -> None:
     """Say when requests are answered and what is wrong with Redis, then follow the files for ever."""
-    pause = threading.Event()
     while not _answers(url):
-        pause.wait(0.02)
+        time.sleep(0.02)
     log.info("serving", url=url, pid=os.getpid())
     _complain(ledger)
     while True:
-        pause.wait(_REFRESH_EVERY_S)
+        look.wait(_REFRESH_EVERY_S)
+        look.clear()
         house.refresh()
 
 
@@ -129,7 +149,7 @@ def _complain(ledger: Ledger) -> None:
         log.warning("ledger.unavailable", problem=str(error), consequence="alerts are answered 503 until it is")
 
 
-@contextmanager
+@contextlib.contextmanager
 def _claimed(host: str, port: int) -> Iterator[tuple[str, int]]:
     """Hold an address for the server and yield it with its port; raises `SettingsError` if it cannot be had.
 
