@@ -32,7 +32,7 @@ class Reason(StrEnum):
     # A rule has nothing to say.
     NO_MATCH = "no-match"
     NOT_SELECTED = "not-selected"
-    NOT_RUNNING = "not-running"
+    NOT_RUNNING = "stale"
     NOT_FIRING = "not-firing"
     ANOTHER_RULE_FIRST = "another-rule-first"
     # The instance cannot be told.

@@ -259,8 +259,15 @@ class Case:
     @property
     def mode(self) -> Mode:
         """What the rule may do now: its own mode, under the policy's ceiling, and to ask once it was demoted."""
-        order = [*type(self.rule.mode)]
-        ceilings = [self.rule.mode, type(self.rule.mode)(self.policy.ceiling)]
-        if self.rule.name in self.book.demoted:
-            ceilings.append(type(self.rule.mode)("ask"))
-        return min(ceilings, key=order.index)
+        allowed = ceiling(self.rule.mode, self.policy)
+        return _lower(allowed, "ask") if self.rule.name in self.book.demoted else allowed
+
+
+def ceiling(mode: Mode, policy: Policy) -> Mode:
+    """Return what a rule of this mode may do under a policy."""
+    return _lower(mode, policy.ceiling)
+
+
+def _lower(mode: Mode, word: str) -> Mode:
+    order = [*type(mode)]
+    return min(mode, type(mode)(word), key=order.index)

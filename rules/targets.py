@@ -94,7 +94,7 @@ def keep_running(
         f"{read_instance(i).label}: {next(iter(names), 'no release')}" for i, names in running.items()
     )
     detail = f"the alert names release {wanted}, which runs on none of its instances ({seen})"
-    return (), Decision(Outcome.NO_MATCH, Reason.NOT_RUNNING, detail)
+    return (), Decision(Outcome.REFUSE, Reason.STALE, detail)
 
 
 def with_besides(detail: str, located: Iterable[Located]) -> str:

@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
 
 import structlog
+from rules.judging import judge_all
 
+from controller.ledger import Episode
+from rules.deciding import decision_of
+from rules.decisions import Decision, Outcome, Reason
 from rules.errors import RollbackError
+from rules.facts import Case
 from rules.instances import Instance
-from workers.runner.preparing import prepare
+from rules.judgement import Judgement
+from rules.observations import Observation
+from rules.rule import Rule
+from rules.targets import Located
+from workers.gathering.cases import Asked, Gathering
+from workers.runner.preparing import require_meant
 from workers.site import Site
 from workers.terms import Terms
 
@@ -22,12 +32,15 @@ _WOULD_MOST = 20
 
 
 class Looks:
-    """What runs where, and what a rule that only observes would do there. `check` is asked before each look."""
+    """What runs where, and what a rule would do there. `check` is asked before each look; it may raise."""
 
-    def __init__(self, site: Site, check: Callable[[], None]) -> None:
+    def __init__(self, site: Site, check: Callable[[], None], budget_s: float = _BUDGET_S) -> None:
         self._site = site
         self._check = check
-        self._until = time.monotonic() + _BUDGET_S
+        self._until = time.monotonic() + budget_s
+        self._gathering = Gathering(site)
+        self._seen: dict[tuple[str, str], Observation | Judgement] = {}
+        """By rule and instance: how one is looked at is the rule's."""
 
     def running(self, instances: Iterable[Instance], terms: Terms) -> dict[str, tuple[str, ...]]:
         """Say which release each instance (by id) runs: every word that names it, its name first.
@@ -37,14 +50,55 @@ class Looks:
         """
         return {instance.id: self._names(instance, terms) for instance in instances}
 
-    def would(self, instances: Iterable[Instance], terms: Terms) -> tuple[dict[str, str | None], str]:
-        """Say to which release each instance would go back, and all of it in words."""
-        releases: dict[str, str | None] = {}
-        said: list[str] = []
-        for at, instance in enumerate(instances):
-            releases[instance.id], words = self._would(instance, terms, look=at < _WOULD_MOST)
-            said.append(words)
-        return releases, "; ".join(said)
+    def would(self, located: Sequence[Located], episode: Episode, rule: Rule, terms: Terms) -> Decision:
+        """Judge every instance that an alert means as it would be right before a change; changes nothing.
+
+        Raises `Transient` where nothing can be said about any of them.
+        """
+        cases: list[Case] = []
+        others: list[Judgement] = []
+        for at, one in enumerate(located):
+            found = self._case(one, episode, rule, terms, look=at < _WOULD_MOST)
+            cases += [found] if isinstance(found, Case) else []
+            others += [found] if isinstance(found, Judgement) else []
+        return decision_of([*judge_all(cases), *others])
+
+    def close(self) -> None:
+        """Let go of connections."""
+        self._gathering.close()
+
+    def _case(self, one: Located, episode: Episode, rule: Rule, terms: Terms, *, look: bool) -> Case | Judgement:
+        seen = self._look(one.instance, rule, terms) if look else _not_looked_at(one.instance)
+        if isinstance(seen, Judgement):
+            return seen
+        try:
+            require_meant(seen, terms)
+        except RollbackError as e:
+            return _judged(one.instance, e)
+        asked = Asked(
+            instance=one.instance,
+            service=one.service,
+            rule=rule,
+            observation=seen,
+            episodes=[episode],
+            left=self._site.just_left(one.instance),
+        )
+        return self._gathering.gather(asked).cases[0]
+
+    def _look(self, instance: Instance, rule: Rule, terms: Terms) -> Observation | Judgement:
+        known = (rule.digest, instance.id)
+        if known not in self._seen:
+            self._seen[known] = self._look_now(instance, terms)
+        return self._seen[known]
+
+    def _look_now(self, instance: Instance, terms: Terms) -> Observation | Judgement:
+        if not self._time_left():
+            return _not_looked_at(instance)
+        try:
+            with closing(self._site.reach(instance, "", terms, time.time)) as driver:
+                return driver.observe()
+        except RollbackError as e:
+            return _judged(instance, e)
 
     def _time_left(self) -> bool:
         self._check()
@@ -61,12 +115,12 @@ class Looks:
             log.warning("instance.not_seen", instance=instance.id, reason=e.reason, detail=str(e))
             return expected
 
-    def _would(self, instance: Instance, terms: Terms, *, look: bool) -> tuple[str | None, str]:
-        if not look or not self._time_left():
-            return None, f"{instance.label} (not looked at)"
-        try:
-            with closing(self._site.reach(instance, "", terms, time.time)) as driver:
-                plan = prepare(driver, terms, self._site.just_left(instance)).plan
-        except RollbackError as e:
-            return None, f"{instance.label} (but: {e})"
-        return plan.to_release, f"{instance.label} from {plan.from_release} to {plan.to_release}"
+
+def _judged(instance: Instance, error: RollbackError) -> Judgement:
+    outcome = Outcome.NO_MATCH if error.reason is Reason.NOT_SELECTED else Outcome.REFUSE
+    return Judgement(instance.id, outcome, error.reason, str(error))
+
+
+def _not_looked_at(instance: Instance) -> Judgement:
+    detail = "there was no time to look at it; ask about fewer instances at once"
+    return Judgement(instance.id, Outcome.HOLD, Reason.DEADLINE, detail, wait=True)

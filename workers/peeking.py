@@ -1,4 +1,4 @@
-"""A look at one instance for people who ask: what runs, what could be gone back to, and what bars the way."""
+"""A look at one instance for a person who asks: what runs, where it would go, and what bars the way."""
 
 from __future__ import annotations
 
@@ -6,13 +6,17 @@ import time
 from contextlib import closing
 from dataclasses import dataclass
 
-from rules.decisions import Reason
+from rules.decisions import Outcome, Reason
 from rules.errors import RollbackError
-from rules.instances import Instance
+from rules.instances import HostInstance, Instance
+from rules.judgement import Judgement
+from rules.judging import judge
 from rules.observations import Drop, Observation
 from rules.plans import Plan
-from rules.releases import Choice, choose
-from workers.runner.preparing import already_made, nothing_left
+from rules.releases import Choice
+from rules.services import service_said_by
+from workers.gathering.cases import Asked, Gathering
+from workers.runner.judging import by_hand, words_by_hand
 from workers.site import Site
 from workers.terms import Terms
 
@@ -22,24 +26,45 @@ class Peek:
     """What one look told. `plan` is None where nothing can be chosen, `bar` None where the plan would be taken."""
 
     seen: Observation
-    choice: Choice
+    judgement: Judgement
     plan: Plan | None
     bar: Drop | None
 
+    @property
+    def choice(self) -> Choice:
+        """What was considered to go back to."""
+        return self.judgement.choice or Choice(())
+
 
 def peek(site: Site, instance: Instance, terms: Terms) -> Peek:
-    """Look, and plan as far as it goes; changes nothing. Raises what the driver does where nothing is seen."""
-    with closing(site.reach(instance, "", terms, time.time)) as driver:
+    """Look, judge and plan as far as it goes, changing nothing. Raises what the driver does where it sees nothing."""
+    with closing(site.reach(instance, "", terms, time.time)) as driver, closing(Gathering(site)) as gathering:
         seen = driver.observe()
-        choice = choose(terms.to, seen, site.just_left(instance), override=terms.override)
-        if choice.chosen is None:
-            return Peek(seen, choice, None, (choice.reason, nothing_left(choice)))
+        asked = Asked(
+            instance=instance,
+            service=_service(instance, seen),
+            rule=by_hand(terms),
+            observation=seen,
+            episodes=(),
+            left=site.just_left(instance),
+            by_hand=True,
+            overridden=frozenset(terms.overridden),
+        )
+        judgement = judge(gathering.gather(asked).cases[0])
+        bar: Drop | None = None
+        if judgement.outcome not in (Outcome.ROLL_BACK, Outcome.ASK) or judgement.to is None:
+            bar = judgement.reason, words_by_hand(judgement)
+        if judgement.to is None:
+            return Peek(seen, judgement, None, bar or (Reason.NO_CANDIDATE, judgement.detail))
         try:
-            plan = driver.plan(seen, choice.chosen)
+            plan = driver.plan(seen, judgement.to)
             driver.preflight(plan)
         except RollbackError as e:
-            return Peek(seen, choice, None, (e.reason, str(e)))
-    made_by = None
-    if not terms.override:
-        made_by = site.ledger.rollbacks.made_by(instance.id, seen.arrival) or seen.brought_by
-    return Peek(seen, choice, plan, (Reason.EFFECT_ALREADY_MADE, already_made(made_by)) if made_by else None)
+            return Peek(seen, judgement, None, (e.reason, str(e)))
+    return Peek(seen, judgement, plan, bar)
+
+
+def _service(instance: Instance, seen: Observation) -> str:
+    if isinstance(instance, HostInstance):
+        return instance.service
+    return service_said_by(seen.labels or {}) or ""

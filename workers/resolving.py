@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import structlog
 
@@ -13,6 +13,7 @@ from controller.ledger.decisions import Decided
 from rules.alerts import Alert
 from rules.decisions import Decision, Outcome, Reason
 from rules.errors import Transient
+from rules.facts import ceiling
 from rules.rule import Mode, Rule
 from rules.targets import Located, keep_running, with_besides
 from rules.templates import LabelMissing
@@ -46,15 +47,26 @@ def resolve(site: Site, ident: str, job: str, finder: Finder) -> str | None:
     with Lease(
         taken, since=since, numbers=site.numbers, keeper=site.lease_ledger, stopping=site.stopping
     ) as lease:
-        resolving = _Resolving(site, taken, lease, finder, Looks(site, lease.check_step))
+        looks = Looks(site, lease.check_step)
+        resolving = _Resolving(site, taken, lease, finder, looks)
         try:
             resolving.decide_all()
         except LeaseLost:
             log.warning("notification.lease_lost", notification=ident)
             return resolving.first
+        finally:
+            looks.close()
     if resolving.left:
         site.ledger.leases.release(ident, taken.token, ident, look_again_ms=_LOOK_AGAIN_MS)
     return resolving.first
+
+
+@dataclass(frozen=True, slots=True)
+class _Has:
+    """The rule that an instance belongs to for one alert, and its rollback."""
+
+    rule: str
+    id: str
 
 
 @dataclass(slots=True)
@@ -68,7 +80,7 @@ class _Resolving:
     left: int = 1
     """How many pairs are still to be decided; with the last one, the script has let the lease go."""
     _decided: list[Decided] = field(default_factory=list)
-    _acted: dict[tuple[str, str], str] = field(default_factory=dict)
+    _acted: dict[tuple[str, str], _Has] = field(default_factory=dict)
     """Which rule has (episode, instance): the first that may act, in the order of the file."""
     _until: float = field(default_factory=lambda: boot_time() + _BUDGET_S)
     _written_at: float = field(default_factory=boot_time)
@@ -171,11 +183,28 @@ class _Resolving:
             if problem is not None:
                 return problem
             located = tuple(one for one in located if one.instance.id in kept)
-        if rule.mode is Mode.OBSERVE:
-            would, words = self.looks.would((one.instance for one in located), terms)
-            detail = with_besides(f"would have taken back {words}", located)
-            return Decision(Outcome.OBSERVE, Reason.OBSERVE_MODE, detail, would)
+        return self._treat(episode, rule, located, terms)
+
+    def _treat(self, episode: Episode, rule: Rule, located: Sequence[Located], terms: Terms) -> Decision:
+        """Do for the instances that are meant what the rule may do now."""
+        if ceiling(rule.mode, self.site.policy) is Mode.OBSERVE:
+            decision = self.looks.would(located, episode, rule, terms)
+            return replace(decision, detail=with_besides(decision.detail, located))
+        if rule.target.arrived_within_s is not None:
+            return self._roll_back_suspects(episode, rule, located, terms)
         return self._roll_back(episode, rule, located, terms)
+
+    def _roll_back_suspects(
+        self, episode: Episode, rule: Rule, located: Sequence[Located], terms: Terms
+    ) -> Decision:
+        """Roll back the instances to which a release came lately; of several, a person is asked."""
+        decision = self.looks.would(located, episode, rule, terms)
+        suspects = {one.instance for one in decision.judgements if one.outcome is not Outcome.NO_MATCH}
+        asked = any(one.reason is Reason.SUSPECTS_MANY for one in decision.judgements)
+        meant = [one for one in located if one.instance.id in suspects]
+        if not meant:
+            return decision
+        return self._roll_back(episode, rule, meant, replace(terms, asks=asked))
 
     def _siblings(self, episode: Episode) -> tuple[Alert, ...]:
         return tuple(e.alert for e in self.taken.episodes if e.fingerprint != episode.fingerprint)
@@ -186,11 +215,17 @@ class _Resolving:
         joined = 0
         for one in located:
             instance = one.instance
-            first = self._acted.setdefault((episode.fingerprint, instance.id), rule.name)
-            if first != rule.name:
-                said.append(f"{instance.label} belongs to rule {first}, which stands before this one in the file")
+            has = self._acted.get((episode.fingerprint, instance.id))
+            if has is not None and self.site.ledger.rollbacks.wait_behind(
+                has.id, episode.fingerprint, rule.digest
+            ):
+                said.append(
+                    f"{instance.label} belongs to rule {has.rule}, which stands before this one in the file; "
+                    "should that one change nothing, this one is asked"
+                )
                 continue
             found = self._open(episode, rule, one, terms)
+            self._acted[(episode.fingerprint, instance.id)] = _Has(rule.name, found.id)
             opened[instance.id] = None
             joined += found.joined
             how = "joined its unfinished rollback" if found.joined else "rollback"
@@ -200,6 +235,9 @@ class _Resolving:
             return Decision(Outcome.REFUSE, Reason.ANOTHER_RULE_FIRST, detail)
         reason = Reason.JOINED if joined == len(opened) else Reason.ALLOWED
         return Decision(Outcome.ROLL_BACK, reason, detail, opened)
+
+    def _waits_behind(self, has: _Has, episode: Episode, rule: Rule) -> bool:
+        return self.site.ledger.rollbacks.wait_behind(has.id, episode.fingerprint, rule.digest)
 
     def _open(self, episode: Episode, rule: Rule, located: Located, terms: Terms) -> Opened:
         new = NewRollback(

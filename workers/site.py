@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from controller.ledger import Ledger
 from controller.settings.house import House
@@ -11,10 +12,15 @@ from controller.settings.numbers import Numbers
 from rules.decisions import Reason
 from rules.errors import Permanent
 from rules.instances import Instance
+from rules.limits import NO_POLICY, Policy
 from rules.targets import Located
 from rules.workloads.by_hand import Wanted
 from workers.driver import Driver
 from workers.finding import NO_CLUSTER, Finder
+
+if TYPE_CHECKING:
+    from workers.monitoring.alertmanager import Alertmanager
+    from workers.monitoring.prometheus import Prometheus
 from workers.stopping import Stopping
 from workers.terms import Terms
 
@@ -43,6 +49,7 @@ class Site:
 
     `find` builds what leads from alerts to instances, one for each job; its connections last as long.
     `lease_ledger` builds the ledger whose only use is to renew a lease: its own connection, one short try.
+    `policy` binds every rule. `prometheus` and `alertmanager` build clients, where the settings name such.
     `prepare` is done by a process that stands by for a job, so that the job need not.
     """
 
@@ -54,6 +61,9 @@ class Site:
     find: Callable[[], Finder]
     find_wanted: FindWanted = no_clusters
     prepare: Callable[[], None] = nothing
+    policy: Policy = NO_POLICY
+    prometheus: Callable[[], Prometheus] | None = None
+    alertmanager: Callable[[], Alertmanager] | None = None
     stopping: Stopping = field(default_factory=Stopping)
 
     def just_left(self, instance: Instance) -> frozenset[str]:

@@ -16,6 +16,8 @@ class Terms:
     """Where to, how long, how often. `expects` is the release that must be running, where the rule says so.
 
     `override` is a person's: a release named by name is taken although this instance was rolled back from it.
+    `overridden` are the guards, and reasons to drop a release, that a person set aside by name.
+    `asks` where the alert may mean several instances, and a person has to say which.
     `only` and `except_` are what the rule selects, asked again of what is live.
     `who` and `why` are the record's own, and are not written again.
     """
@@ -25,6 +27,8 @@ class Terms:
     only: Mapping[str, Collection[str]] = field(default_factory=dict)
     except_: Mapping[str, Collection[str]] = field(default_factory=dict)
     override: bool = False
+    overridden: tuple[str, ...] = ()
+    asks: bool = False
     restore: Restore = Restore.AUTO
     pin: Pin = Pin.AUTO
     gitops: Gitops = Gitops.REFUSE

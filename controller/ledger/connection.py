@@ -39,9 +39,9 @@ Client = Any
 Argument = str | bytes | int | float
 
 NAMES = (
-    *("approve", "book", "catalogue", "enlist", "others"),
+    *("approve", "behind", "book", "catalogue", "enlist", "others"),
     *("commit", "counts", "decide", "due", "hand", "hear", "move"),
-    *("note", "open", "raise", "release", "renew", "roster", "sight", "take"),
+    *("note", "open", "raise", "release", "renew", "roster", "sight", "suspend", "take"),
     *("fetch", "giveup", "route", "tell", "told", "untold"),
 )
 

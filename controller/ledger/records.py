@@ -91,6 +91,8 @@ class Episode:
     heard_ms: int
     closed_ms: int | None
     alert: Alert
+    truncated: int = 0
+    """How many alerts were cut off the notification that brought it."""
 
     @classmethod
     def of(cls, fingerprint: str, raw: Mapping[str, str]) -> Episode:
@@ -110,6 +112,7 @@ class Episode:
             int(raw.get("heard") or 0),
             int(closed) if closed else None,
             alert,
+            int(raw.get("truncated") or 0),
         )
 
 
@@ -139,6 +142,9 @@ class Rollback:
     plan: str = ""
     way_back: str = ""
     campaign: str = ""
+    release: str = ""
+    """The release it leaves, by the word that is the same on every instance of the service."""
+    environment: str = ""
     approved: str = ""
     """The digest of the plan that a person approved."""
     approved_by: str = ""
@@ -182,6 +188,8 @@ class Rollback:
             "plan",
             "way_back",
             "campaign",
+            "release",
+            "environment",
             "approved",
             "approved_by",
             "held_for",

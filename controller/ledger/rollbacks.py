@@ -133,6 +133,10 @@ class Rollbacks:
             raise MovedOn("being looked at by a worker right now") from e
         return self.get(ident) or rollback
 
+    def wait_behind(self, ident: str, fingerprint: str, rule_digest: str) -> bool:
+        """Have a pair asked again if a rollback changes nothing; False where that one is over already."""
+        return bool(self._scripts.run("behind", ident, fingerprint, rule_digest))
+
     def approve(self, ident: str, *, by: str) -> Rollback:
         """Allow the plan that a rollback asks about, and no other. Raises `MovedOn` where it asks nothing."""
 

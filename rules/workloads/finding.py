@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from rules.decisions import Reason
 from rules.instances import WorkloadKind
 from rules.rule import Pods
-from rules.workloads.answers import CannotTell, held, not_meant, refused
+from rules.workloads.answers import CannotTell, held, refused
 from rules.workloads.gone import led_by_gone_pod
 from rules.workloads.named import Claim, ForeignNamed, PodNamed, ReplicaSetNamed, WorkloadNamed
 from rules.workloads.owners import Led, foreign, led_by_pod, led_by_replica_set
@@ -137,7 +137,7 @@ def _check_updated(resolved: _Resolved) -> None:
                 f"{led.by} is about an older revision of {led.workload.words}, not about the newest; "
                 "`pods: any` takes the workload back all the same"
             )
-            raise not_meant(Reason.NOT_RUNNING, detail)
+            raise refused(Reason.STALE, detail)
     dark = next((led for led in resolved.led if led.updated is None), None)
     if dark is None and not resolved.gone:
         return

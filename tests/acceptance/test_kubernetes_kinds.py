@@ -44,7 +44,7 @@ def test_a_statefulset_partition_goes_back_and_the_pods_below_it_are_not_touched
         about_stable = kube_shop.about_pod("db-0")
         kube.notify(body(about_stable))
         decided = until(lambda: kube.decisions(about_stable["fingerprint"]), within_s=20, what="a decision")
-        assert (decided[0]["outcome"], decided[0]["reason"]) == ("no-match", "not-running")
+        assert (decided[0]["outcome"], decided[0]["reason"]) == ("refuse", "stale")
         assert kube_shop.tag("StatefulSet", "db") == "v3"
 
         kube.notify(body(kube_shop.about_pod("db-2")))

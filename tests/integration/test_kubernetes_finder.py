@@ -129,7 +129,7 @@ def test_an_old_pod_and_a_gone_one(cluster: RealCluster, namespace: str, about: 
     )[0]
     with finding(cluster.kubeconfig) as (finder, _):
         assert names(finder.find(rule(), about(pod=name_of(new)), ())) == ["deployment/web"]
-        assert names(finder.find(rule(), about(pod=name_of(old)), ())) == Reason.NOT_RUNNING
+        assert names(finder.find(rule(), about(pod=name_of(old)), ())) == Reason.STALE
         assert names(finder.find(rule(pods=Pods.ANY), about(pod=name_of(old)), ())) == ["deployment/web"]
     cluster.delete("Pod", namespace, name_of(new))
     gone = name_of(new)
@@ -156,7 +156,7 @@ def test_an_alert_about_a_stable_pod_leaves_the_partition_alone(
     )
     with finding(cluster.kubeconfig) as (finder, _):
         assert names(finder.find(rule(), about(pod="db-1"), ())) == ["statefulset/db"]
-        assert names(finder.find(rule(), about(pod="db-0"), ())) == Reason.NOT_RUNNING
+        assert names(finder.find(rule(), about(pod="db-0"), ())) == Reason.STALE
         assert names(finder.find(rule(), about(pod="db-7"), ())) == Reason.POD_GONE
         assert names(finder.find(rule(pods=Pods.ANY), about(pod="db-7"), ())) == ["statefulset/db"]
 
@@ -174,7 +174,7 @@ def test_a_daemon_sets_pods(cluster: RealCluster, namespace: str, about: Callabl
         what="the DaemonSet has a second revision",
     )
     with finding(cluster.kubeconfig) as (finder, _):
-        assert names(finder.find(rule(), about(pod=name_of(pod)), ())) == Reason.NOT_RUNNING
+        assert names(finder.find(rule(), about(pod=name_of(pod)), ())) == Reason.STALE
 
 
 def test_pods_that_nothing_can_roll_back(

@@ -75,7 +75,7 @@ def test_observing_rule_never_takes_the_instance_from_an_acting_one(shop: Shop) 
 
 @pytest.mark.parametrize(
     ("named", "reason"),
-    [("v1.3.0", "allowed"), ("v1.1.0", "not-running")],
+    [("v1.3.0", "allowed"), ("v1.1.0", "stale")],
 )
 def test_running_keeps_only_instances_that_run_what_the_alert_names(shop: Shop, named: str, reason: str) -> None:
     """`running:` compares the release the alert names with the one that is live."""

@@ -146,7 +146,7 @@ def test_a_workload_that_is_named_in_full_is_the_instance() -> None:
 def test_a_workload_that_runs_something_else_is_left_alone() -> None:
     """Any of the words for its release will do."""
     rule = about_workloads(running="{{ $labels.version }}")
-    for version, reason in (("v2", "allowed"), ("v2+b", "allowed"), ("v1", "not-running")):
+    for version, reason in (("v2", "allowed"), ("v2+b", "allowed"), ("v1", "stale")):
         about = alert(namespace="shop", deployment="web", version=version)
         (said,) = decisions(rule, about=about, facts=IN_CLUSTER)
         assert said["reason"] == reason
@@ -196,7 +196,7 @@ def test_a_later_rule_keeps_what_no_earlier_one_has() -> None:
 def test_a_rule_whose_release_does_not_run_takes_no_instance() -> None:
     """It is about something else."""
     first, second = decisions(rule("a", running="{{ $labels.version }}"), rule("b"), about=alert(version="v9"))
-    assert brief(first) == ("no-match", "not-running", {})
+    assert brief(first) == ("refuse", "stale", {})
     assert brief(second)[0] == "roll-back"
 
 

@@ -183,7 +183,7 @@ def test_a_workload_is_chosen_by_the_release_it_runs():
     said = {"namespace": "shop", "deployment": "web-canary"}
     found = about_workload("ReleaseErrors", version="v1.3.0", **said)
     assert (found["rule"], found["instances"]) == ("workload-by-version", {CANARY: "v1.2.0"})
-    assert about_workload("ReleaseErrors", version="v1.2.0", **said)["reason"] == "not-running"
+    assert about_workload("ReleaseErrors", version="v1.2.0", **said)["reason"] == "stale"
 
 
 def test_an_alert_that_names_no_workload_is_about_those_that_are_selected():

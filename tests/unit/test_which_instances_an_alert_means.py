@@ -213,7 +213,7 @@ def test_running_keeps_the_instances_that_run_what_the_alert_names() -> None:
 @pytest.mark.parametrize(
     ("labels", "outcome", "reason"),
     [
-        ({"version": "v3"}, Outcome.NO_MATCH, Reason.NOT_RUNNING),
+        ({"version": "v3"}, Outcome.REFUSE, Reason.STALE),
         ({}, Outcome.REFUSE, Reason.LABEL_MISSING),
     ],
 )

@@ -440,7 +440,7 @@ OLD_PODS = {
 @pytest.mark.parametrize(("labels", "workload"), OLD_PODS.values(), ids=OLD_PODS)
 def test_an_alert_about_a_pod_of_an_older_revision_takes_nothing_back(labels: Any, workload: str) -> None:
     """`pods: updated`; with `any` every pod counts."""
-    assert found(rule(), alert(**labels)) == Reason.NOT_RUNNING
+    assert found(rule(), alert(**labels)) == Reason.STALE
     assert found(rule(pods=Pods.ANY), alert(**labels)) == [workload]
 
 
@@ -448,7 +448,7 @@ def test_a_paused_deployment_has_no_updated_pods() -> None:
     """Its template moved on, its number did not."""
     paused = replace(CANARY, paused=True, template={"v": "3"})
     facts = replace(SHOP, found=(paused,))
-    assert found(rule(), alert(pod="web-canary-5d4f-bb2bb"), facts) == Reason.NOT_RUNNING
+    assert found(rule(), alert(pod="web-canary-5d4f-bb2bb"), facts) == Reason.STALE
 
 
 def test_a_deployment_that_its_controller_has_not_seen_is_asked_again() -> None:

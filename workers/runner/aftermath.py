@@ -11,6 +11,7 @@ from controller.ledger.ids import effect_of
 from rules.decisions import Reason
 from rules.errors import RollbackError
 from workers.driver import Driver
+from workers.runner.consequences import Consequences
 from workers.runner.progress import Progress
 from workers.runner.verifying import Verdict, judge
 
@@ -26,12 +27,18 @@ class Aftermath:
     """Judges one rollback once its change is made, or held. `reach` connects to the target only where asked."""
 
     def __init__(
-        self, rollback: Rollback, progress: Progress, now_ms: Callable[[], int], reach: Callable[[], Driver]
+        self,
+        rollback: Rollback,
+        progress: Progress,
+        now_ms: Callable[[], int],
+        reach: Callable[[], Driver],
+        consequences: Consequences,
     ) -> None:
         self._rollback = rollback
         self._progress = progress
         self._now_ms = now_ms
         self._reach = reach
+        self._consequences = consequences
 
     def verify(self, episodes: Sequence[Episode], cleared_within_s: float) -> None:
         """End the rollback where its outcome is known, else say when to look again."""
@@ -45,6 +52,7 @@ class Aftermath:
             again = False
         if verdict is not None:
             effects = our_effects(self._rollback.instance, self._rollback.our_arrival)
+            self._consequences.ended(self._rollback, verdict.outcome, verdict.detail)
             self._progress.end(
                 verdict.outcome,
                 verdict.reason,

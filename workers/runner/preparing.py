@@ -1,55 +1,40 @@
-"""From an opened rollback to a committed plan: look, choose, keep the evidence, ask what may still say no."""
+"""From an opened rollback to a committed plan: look, judge, keep the evidence, ask what may still say no."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import hashlib
 
-from controller.ledger import Ledger, Rollback, Taken
+from controller.ledger import Rollback, Taken
 from controller.ledger.ids import effect_of
 from rules.decisions import Reason
 from rules.errors import NotYet, Permanent
+from rules.judgement import shown
 from rules.observations import Observation
 from rules.plans import Plan
-from rules.releases import Choice, choose
+from rules.releases import Choice
 from workers.driver import Driver
 from workers.runner.journal import Journal
+from workers.runner.judging import Allowed, Judging
 from workers.runner.lease import Lease
+from workers.runner.waits import Asks, Expired, HeldBack
+from workers.site import Site
 from workers.terms import Terms
 
 _BOOK_TRIES = 10
-_SKEW_MS = 120_000
-"""So far apart may the clocks of Alertmanager and of a target be."""
 
 
-@dataclass(frozen=True, slots=True)
-class Prepared:
-    """What a look at the target led to."""
-
-    observation: Observation
-    choice: Choice
-    plan: Plan
-
-
-def prepare(driver: Driver, terms: Terms, left: frozenset[str]) -> Prepared:
-    """Look at the target, choose a release and plan the way there; changes nothing.
-
-    Shared by the rollback itself and by a dry run. Raises `Permanent` where there is nothing to go back to.
-    """
-    observation = driver.observe()
+def require_meant(observation: Observation, terms: Terms) -> None:
+    """Raise `Permanent` where what runs is not what the alert names, or not what the rule selects."""
     if terms.expects is not None and not observation.runs(terms.expects):
         raise Permanent(
-            Reason.NOT_RUNNING,
+            Reason.STALE,
             f"the alert names release {terms.expects}, but {observation.running or 'no release'} runs here now",
         )
-    left_out = (
-        None if observation.labels is None else terms.scope.leaves_out(observation.labels, observation.own_labels)
-    )
+    if observation.labels is None:
+        return
+    left_out = terms.scope.leaves_out(observation.labels, observation.own_labels)
     if left_out is not None:
         raise Permanent(*left_out)
-    choice = choose(terms.to, observation, left, override=terms.override)
-    if choice.chosen is None:
-        raise Permanent(choice.reason, nothing_left(choice))
-    return Prepared(observation, choice, driver.plan(observation, choice.chosen))
 
 
 def nothing_left(choice: Choice) -> str:
@@ -61,78 +46,124 @@ def nothing_left(choice: Choice) -> str:
 class Preparing:
     """Brings one rollback up to its commit, under its lease."""
 
-    def __init__(self, driver: Driver, journal: Journal, lease: Lease, ledger: Ledger, taken: Taken) -> None:
+    def __init__(self, site: Site, driver: Driver, journal: Journal, lease: Lease, taken: Taken) -> None:
         self._driver = driver
         self._journal = journal
         self._lease = lease
-        self._ledger = ledger
-        self._taken = taken
+        self._ledger = site.ledger
+        self._judging = Judging(site, taken, lambda: lease.hold)
         self.arrival = ""
         """What was seen to run here, once it was looked at."""
 
-    def commit(self, rollback: Rollback, terms: Terms, left: frozenset[str]) -> Plan:
-        """Prepare and commit; raises `Permanent` with the reason where the answer is no."""
-        prepared = prepare(self._driver, terms, left)
-        self._require_the_same(rollback, prepared.observation)
-        if prepared.observation.fence >= self._lease.fence:
-            self._lease.raise_fence(self._ledger, prepared.observation.fence)
+    def commit(self, rollback: Rollback, terms: Terms, left: frozenset[str]) -> tuple[Allowed, Plan]:
+        """Ask the guards, prepare and commit.
+
+        Raises `Permanent` with the reason where the answer is no, `HeldBack` where it is not yet, `Asks` where a
+        person has to allow it, `Expired` where nobody did in time.
+        """
+        observation = self._driver.observe()
+        self.arrival = observation.arrival
+        require_meant(observation, terms)
+        _require_no_other(rollback, observation)
+        allowed = self._ask(rollback, terms, observation, left)
+        plan = self._driver.plan(observation, str(allowed.judgement.to))
+        self._require_approved(rollback, allowed, plan)
+        if observation.fence >= self._lease.fence:
+            self._lease.raise_fence(self._ledger, observation.fence)
         evidence = self._driver.evidence()
-        self._driver.preflight(prepared.plan)
+        self._driver.preflight(plan)
         self._journal.note(
             "prepared",
-            plan=prepared.plan.digest,
-            observed=dict(prepared.observation.details),
-            candidates=[
-                {"release": c.release, "kept": c.kept, "reason": c.reason, "detail": c.detail}
-                for c in prepared.choice.candidates
-            ],
+            plan=plan.digest,
+            observed=dict(observation.details),
+            judgement=shown(allowed.judgement),
             evidence=dict(evidence),
         )
-        self._commit(rollback, prepared.plan)
-        return prepared.plan
+        for _ in range(_BOOK_TRIES):
+            if self._commit(rollback, allowed, plan):
+                return allowed, plan
+            allowed = self._again(rollback, terms, observation, left, plan)
+        problem = "what the guards count keeps changing; they are asked again"
+        raise NotYet(Reason.BACKOFF, problem, retry_after_s=0.5)
 
-    def _require_the_same(self, rollback: Rollback, observation: Observation) -> None:
-        """Raise `Permanent` where the release that runs is not the one that the alerts are about.
+    def _ask(self, rollback: Rollback, terms: Terms, observation: Observation, left: frozenset[str]) -> Allowed:
+        """Ask the guards; what they say is noted where it is news."""
+        try:
+            return self._judging.ask(rollback, terms, observation, left)
+        except HeldBack as e:
+            if e.reason != rollback.reason:
+                self._journal.note("judged", judgement=shown(e.judgement))
+            raise
+        except Permanent:
+            if self._judging.judgement is not None:
+                self._journal.note("judged", judgement=shown(self._judging.judgement))
+            raise
 
-        It may have come while the rollback waited, or after every alert had begun: then it may be the cure.
-        """
-        self.arrival = observation.arrival
-        if rollback.rule and observation.brought_by not in (None, rollback.id):
-            raise Permanent(Reason.EFFECT_ALREADY_MADE, already_made(str(observation.brought_by)))
-        if rollback.seen_arrival and rollback.seen_arrival != observation.arrival:
-            raise Permanent(
-                Reason.SUPERSEDED,
-                f"another release, {observation.running}, arrived while this rollback waited; it is left alone",
-            )
-        starts = [episode.first_ms for episode in self._taken.episodes if episode.open]
-        arrived = observation.arrived.earliest_ms if observation.arrived else None
-        if arrived is not None and starts and arrived > max(starts) + _SKEW_MS:
-            raise Permanent(
-                Reason.PREDATES_RELEASE,
-                f"{observation.running} was first made {round((arrived - max(starts)) / 1000)} s after the alert "
-                "began, so it is not the cause. A person still can: rollbackctl rollback",
-            )
+    def _require_approved(self, rollback: Rollback, allowed: Allowed, plan: Plan) -> None:
+        """Raise `Asks` unless nobody needs to be asked, or a person approved what would be done now."""
+        if not allowed.asks:
+            return
+        approval = approval_of(rollback, plan)
+        if rollback.approved == approval:
+            return
+        asked = rollback.asked
+        same = asked.get("plan") == approval
+        if same and int(asked["until_ms"]) <= allowed.booked.now_ms:
+            raise Expired("nobody answered in time; the alert's next episode asks again")
+        if not same:
+            self._driver.preflight(plan)
+            self._journal.note("asked", plan=plan.digest, judgement=shown(allowed.judgement))
+        raise Asks(allowed.judgement, plan, approval)
 
-    def _commit(self, rollback: Rollback, plan: Plan) -> None:
+    def _again(
+        self, rollback: Rollback, terms: Terms, observation: Observation, left: frozenset[str], plan: Plan
+    ) -> Allowed:
+        """Ask the guards once more, because what they count has changed; it must come to the same."""
+        allowed = self._ask(rollback, terms, observation, left)
+        if allowed.judgement.to != plan.to_release:
+            problem = f"it would go to {allowed.judgement.to} by now, and no longer to {plan.to_release}"
+            raise NotYet(Reason.BACKOFF, problem, retry_after_s=0.5)
+        self._require_approved(rollback, allowed, plan)
+        return allowed
+
+    def _commit(self, rollback: Rollback, allowed: Allowed, plan: Plan) -> bool:
+        """Make the last write before the first change; False where the book has moved since it was read."""
         fields = {
             "to": plan.to_release,
             "arrival": plan.arrival,
             "plan": plan.to_json(),
+            "release": allowed.release,
+            "environment": allowed.environment,
         }
         self._lease.check()
-        book = self._taken.book
-        for _ in range(_BOOK_TRIES):
-            answer = self._ledger.rollbacks.commit(
-                self._lease.hold,
-                effect=effect_of(rollback.instance, plan.arrival),
-                book=book,
-                from_release=plan.from_release or "",
-                fields=fields,
-            )
-            if answer.verdict != "book":
-                break
-            book = answer.what  # another instance's commit; what the guards count is counted anew
+        answer = self._ledger.rollbacks.commit(
+            self._lease.hold,
+            effect=effect_of(rollback.instance, plan.arrival),
+            book=allowed.booked.book.version,
+            from_release=plan.from_release or "",
+            fields=fields,
+            campaign=allowed.campaign,
+            line=allowed.line,
+        )
+        if answer.verdict == "book":
+            return False
         _raise_unless_ok(answer.verdict, answer.what)
+        return True
+
+
+def approval_of(rollback: Rollback, plan: Plan) -> str:
+    """Identify what a person approves: this instance, from this arrival of this release, to that one."""
+    words = f"{rollback.instance}\n{plan.arrival}\n{plan.from_release}\n{plan.to_release}"
+    return hashlib.sha256(words.encode()).hexdigest()[:16]
+
+
+def _require_no_other(rollback: Rollback, observation: Observation) -> None:
+    """Raise `Permanent` where another release came while the rollback waited: then it may be the cure."""
+    if rollback.seen_arrival and rollback.seen_arrival != observation.arrival:
+        raise Permanent(
+            Reason.SUPERSEDED,
+            f"another release, {observation.running}, arrived while this rollback waited; it is left alone",
+        )
 
 
 def already_made(by: str) -> str:
@@ -151,8 +182,5 @@ def _raise_unless_ok(verdict: str, what: str) -> None:
             raise Permanent(Reason.RESOLVED, "every alert behind this rollback resolved before the first change")
         case "effect":
             raise Permanent(Reason.EFFECT_ALREADY_MADE, already_made(what))
-        case "book":
-            problem = "what the guards count keeps changing; they are asked again"
-            raise NotYet(Reason.BACKOFF, problem, retry_after_s=0.5)
         case _:
             raise Permanent(Reason.CANCELLED, f"the rollback is {what or 'gone'} meanwhile")

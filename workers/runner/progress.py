@@ -71,6 +71,20 @@ class Progress:
         )
         self._log.info("rollback.parked", reason=reason, detail=detail, pause_s=round(pause_s, 3), state=to)
 
+    def wait_for(self, fields: dict[str, str], pause_s: float, *, seen: str) -> None:
+        """Stop before the first change, and be looked at again after a pause, or when somebody wakes it.
+
+        `seen` is the arrival that was looked at, as for `park`.
+        """
+        written = {**fields, "seen_arrival": seen} if seen else fields
+        come_from = (self.state,)
+        self._last(
+            lambda: self._rollbacks.move(
+                self._lease.hold, come_from, State.WAITING, written, look_again_s=pause_s, release=True
+            )
+        )
+        self._log.info("rollback.waits", reason=fields["reason"], detail=fields["detail"])
+
     def hold(self, reason: Reason, detail: str) -> None:
         """Stop where nobody can know; only a person moves it on."""
         fields = {} if self.state is State.HELD else {"reason": str(reason), "detail": detail}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+import orjson
 import structlog
 
 from controller.ledger import AskAgain, Busy, End, Gone, Hold, LeaseLost, Rollback, State, Taken
@@ -15,11 +16,13 @@ from rules.plans import Plan
 from workers.driver import Driver
 from workers.runner.aftermath import LOOK_AT_ALERTS_S, Aftermath, our_effects
 from workers.runner.backoff import pause_s
+from workers.runner.consequences import Consequences
 from workers.runner.journal import Journal
 from workers.runner.lease import Lease, Stopping, boot_time
 from workers.runner.preparing import Preparing
 from workers.runner.progress import Progress
 from workers.runner.steps import Steps
+from workers.runner.waits import Asks, HeldBack
 from workers.site import Site
 from workers.terms import Terms
 
@@ -33,6 +36,7 @@ _ENDS = {
     Reason.RESOLVED: End.RESOLVED,
     Reason.CANCELLED: End.CANCELLED,
     Reason.SUPERSEDED: End.SUPERSEDED,
+    Reason.EXPIRED: End.EXPIRED,
 }
 _WORTH_THE_WAY_BACK = frozenset(
     {Reason.NOT_HEALTHY, Reason.NOT_STEADY, Reason.COMMAND_FAILED, Reason.PROGRESS_DEADLINE}
@@ -79,6 +83,7 @@ class _Stretch:
         self._now_ms: Callable[[], int] = lambda: taken.now_ms + round((boot_time() - since) * 1000)
         self._journal = Journal(self._ledger, lease, taken, self._now_ms)
         self._progress = Progress(site.ledger, lease, self._journal, self._rollback, self._now_ms)
+        self._consequences = Consequences(site)
         self._driver: Driver | None = None
         self._preparing: Preparing | None = None
         self._log = log.bind(rollback=self._rollback.id, instance=self._rollback.instance)
@@ -127,12 +132,19 @@ class _Stretch:
         self._ask_the_rule()
         if self._taken.episodes and not any(e.open for e in self._taken.episodes):
             raise Permanent(Reason.RESOLVED, "every alert behind this rollback resolved before the first change")
-        preparing = Preparing(self._reach(), self._journal, self._lease, self._ledger, self._taken)
+        preparing = Preparing(self._site, self._reach(), self._journal, self._lease, self._taken)
         self._preparing = preparing
         oldest_ms = self._taken.now_ms - self._site.numbers.left_kept_s * 1000
         left = frozenset(release for release, at_ms in self._taken.left.items() if at_ms > oldest_ms)
-        plan = preparing.commit(self._rollback, self._terms, left)
-        self._rollback = replace(self._rollback, attempts=0, committed_ms=self._now_ms())
+        allowed, plan = preparing.commit(self._rollback, self._terms, left)
+        self._rollback = replace(
+            self._rollback,
+            attempts=0,
+            committed_ms=self._now_ms(),
+            campaign=allowed.campaign,
+            release=allowed.release,
+            environment=allowed.environment,
+        )
         self._progress.is_committed()
         self._log.info("rollback.committed", from_release=plan.from_release, to_release=plan.to_release)
         return plan
@@ -176,6 +188,7 @@ class _Stretch:
         return (begun_ms or self._now_ms()) + round(self._site.numbers.acting_deadline_s * 1000)
 
     def _act(self, plan: Plan) -> None:
+        self._consequences.suspect(self._rollback)
         try:
             self._steps(self._deadline_ms(self._rollback.committed_ms)).carry_out(plan, "plan")
         except LeaseLost:
@@ -198,7 +211,7 @@ class _Stretch:
             self._aftermath().verify(self._taken.episodes, self._terms.cleared_within_s)
 
     def _aftermath(self) -> Aftermath:
-        return Aftermath(self._rollback, self._progress, self._now_ms, self._reach)
+        return Aftermath(self._rollback, self._progress, self._now_ms, self._reach, self._consequences)
 
     def _arrival_of(self, plan: Plan) -> str:
         """Return the arrival that our own hand brought; empty where something else is there already."""
@@ -250,6 +263,7 @@ class _Stretch:
     def _undo(self, way_back: Plan) -> None:
         self._steps(self._deadline_ms(self._rollback.changed_ms)).carry_out(way_back, "way-back")
         arrival = self._arrival_of(way_back)
+        self._consequences.ended(self._rollback, End.FAILED, self._rollback.detail)
         self._progress.end(
             End.FAILED,
             Reason(self._rollback.reason or Reason.NOT_HEALTHY),
@@ -262,11 +276,42 @@ class _Stretch:
     # -- what went otherwise
 
     def _park(self, reason: Reason, detail: str, pause_s: float, *, attempts: int | None = None) -> None:
-        seen = self._preparing.arrival if self._preparing and not self._progress.committed else ""
-        self._progress.park(reason, detail, pause_s, attempts=attempts, seen=seen)
+        self._progress.park(reason, detail, pause_s, attempts=attempts, seen=self._seen())
+
+    def _hold_back(self, held: HeldBack) -> None:
+        """Wait for what a guard waits for; a person is told of what may need them."""
+        fields = {"reason": str(held.reason), "detail": str(held)}
+        if held.tells:
+            fields |= {"held_since": str(self._rollback.held_ms or self._now_ms()), "held_for": str(held.reason)}
+            self._consequences.held(self._rollback, held.judgement)
+        self._progress.wait_for(fields, held.retry_after_s, seen=self._seen())
+
+    def _ask_a_person(self, asks: Asks) -> None:
+        """Wait for `approve` or `deny`; a plan that is asked anew takes back what was approved before."""
+        fields = {"reason": str(asks.reason), "detail": str(asks)}
+        if self._rollback.asked.get("plan") != asks.approval:
+            until_ms = self._now_ms() + round(self._site.policy.asks_for_s * 1000)
+            asked = {
+                "plan": asks.approval,
+                "from": asks.plan.from_release,
+                "to": asks.plan.to_release,
+                "until_ms": until_ms,
+            }
+            fields |= {"asked": orjson.dumps(asked).decode(), "approved": "", "approved_by": ""}
+            self._consequences.asked(self._rollback, asks.judgement, asked)
+        self._progress.wait_for(fields, asks.retry_after_s, seen=self._seen())
+
+    def _seen(self) -> str:
+        return self._preparing.arrival if self._preparing and not self._progress.committed else ""
 
     def _wait(self, error: NotYet) -> None:
         """Wait for what has not come; before the commit not for ever, for that costs no attempts."""
+        if isinstance(error, HeldBack):
+            self._hold_back(error)
+            return
+        if isinstance(error, Asks):
+            self._ask_a_person(error)
+            return
         waited_s = (self._now_ms() - self._rollback.opened_ms) / 1000
         if not self._progress.committed and waited_s > self._site.numbers.acting_deadline_s:
             self._give_up(Permanent(error.reason, f"{str(error).rstrip('.')}. Waited for it {waited_s:.0f} s."))

@@ -6,7 +6,10 @@ local record, members = key('rollback', id), key('members', campaign)
 local before = redis.call('HGET', record, 'campaign') or ''
 if before ~= '' and before ~= campaign then redis.call('ZREM', key('members', before), id) end
 redis.call('HSET', record, 'campaign', campaign)
-if redis.call('ZADD', members, 'NX', ms(now), id) == 1 then redis.call('HINCRBY', BOOK, 'version', 1) end
+if not redis.call('ZSCORE', members, id) then      -- two may join in one millisecond, and still have an order
+  redis.call('ZADD', members, ms(redis.call('HINCRBY', key('campaign', campaign), 'joined', 1)), id)
+  redis.call('HINCRBY', BOOK, 'version', 1)
+end
 set_fields(key('campaign', campaign), ARGV[5])
 redis.call('PEXPIRE', members, ms(CAMPAIGN_KEPT))
 redis.call('PEXPIRE', key('campaign', campaign), ms(STARTS_KEPT))

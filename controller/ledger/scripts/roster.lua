@@ -102,8 +102,9 @@ local function look(item)
     if hand then e.hand, e.who, told_more = hand, who, true end
   end
 
-  local good = tonumber(was.good_since)
-  local fine = item[10] == '1' and item[11] ~= '0'
+  local good, healthy = tonumber(was.good_since), item[10]
+  if pin == '' then healthy = was.healthy end
+  local fine = healthy == '1' and item[11] ~= '0'
   if troubled(instance, good) or not fine then
     good = nil
   elseif fresh or not good or now - seen > UNSEEN_MOST then
@@ -114,7 +115,7 @@ local function look(item)
   local index, place = item[12], item[13]
   if pin == '' then index, place = was.index, was.place end
   redis.call('HSET', k, 'pin', e.pin, 'release', e.release, 'by', text(e.by), 'after', text(e.after), 'hand', e.hand,
-    'who', e.who, 'came', text(e.came), 'healthy', item[10], 'scraped', item[11], 'seen', text(now),
+    'who', e.who, 'came', text(e.came), 'healthy', healthy, 'scraped', item[11], 'seen', text(now),
     'good_since', text(good), 'index', index, 'place', place)
   if pin ~= '' then redis.call('HSET', k, 'told', item[4], 'bits', item[5], 'effect', effect) end
   if fresh then redis.call('HDEL', k, 'vouched') end

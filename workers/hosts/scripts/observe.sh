@@ -3,12 +3,12 @@
 releases=$2 executable=$3 complete=$4 unit=$5 wait_s=$6
 printf 'now\t%s\0kernel\t%s\0' "$(date +%s.%N)" "$(uname -s -m)"
 if read -r uptime_s _ </proc/uptime; then printf 'uptime\t%s\0' "$uptime_s"; fi 2>/dev/null
-# The sums of what the releases run, of the present one first: as many as can be had in a moment.
+# The sums of releases that are one file, of the present one first: as many as can be had in a moment. What a
+# directory runs says nothing of what else is in it, so two of them are never taken for the same.
 print_contents() {
   for release in "$current" "$releases"/*; do
-    if [ -d "$release" ]; then file=$release/$executable; else file=$release; fi
-    if [ -f "$file" ]; then printf '%s\0' "$file"; fi
-  done | timeout 0.2 xargs -0 -n 1 sha256sum -z -- 2>/dev/null | sed -z 's/^/content\t/'
+    if [ -f "$release" ]; then printf '%s\0' "$release"; fi
+  done | timeout 0.05 xargs -0 -n 1 sha256sum -z -- 2>/dev/null | sed -z 's/^/content\t/'
 }
 # A worker that takes over waits until a script that a cut left running is through.
 if [ "$wait_s" -gt 0 ]; then take_lock "$wait_s"; fi

@@ -1,0 +1,86 @@
+"""What the ledger hears for the guards: storms, alerts that are only of interest, and what was cut off."""
+
+from __future__ import annotations
+
+from testbed.redis import Redis
+
+from controller.ledger import Heard, HeardAlert, Ledger
+
+LABELS = '{"alertname":"HighErrorRate"}'
+
+
+def alert(
+    fp: str, *, firing: bool = True, rules: tuple[str, ...] = (), others: tuple[str, ...] = ()
+) -> HeardAlert:
+    """Return one alert."""
+    return HeardAlert(fp, firing, 1_000, LABELS, "{}", rules, others)
+
+
+def version(ledger: Ledger) -> str:
+    """Return the book's version."""
+    return ledger.booking.read("", "").book.version
+
+
+def fingerprints(ledger: Ledger, digest: str) -> set[str]:
+    """Return the open alerts that a rule is interested in."""
+    return {one.other.alert.fingerprint for one in ledger.booking.others(digest)}
+
+
+def test_the_whole_body_counts_before_any_of_it_rings(ledger: Ledger) -> None:
+    """The services of a body of three chunks are all known with the first bell."""
+    items = [alert(f"{n:04x}", rules=("d1",)) for n in range(1_200)]
+    before = version(ledger)
+    ledger.hear(Heard.of(items, services=[f"svc{n}" for n in range(40)]))
+    book = ledger.booking.read("", "").book
+    assert len(book.storm) == 40
+    assert book.version != before
+
+
+def test_what_was_counted_is_no_news(ledger: Ledger) -> None:
+    """The same service matched again moves no guard's facts."""
+    ledger.hear(Heard.of([alert("a1", rules=("d1",))], services=["shop"]))
+    before = version(ledger)
+    ledger.hear(Heard.of([alert("a2", rules=("d1",))], services=["shop"]))
+    assert version(ledger) == before
+
+
+def test_an_alert_of_interest_is_remembered_without_a_decision(ledger: Ledger, redis_server: Redis) -> None:
+    """Another cause, a second signal, the same kind elsewhere: known while it fires, and nothing is asked of it."""
+    answer = ledger.hear(Heard.of([alert("aa", others=("d1", "d2")), alert("bb", rules=("d1",))]))
+    assert answer.asked == 1
+    assert fingerprints(ledger, "d1") == {"aa", "bb"}
+    assert fingerprints(ledger, "d2") == {"aa"}
+    ledger.hear(Heard.of([alert("aa", firing=False)]))
+    assert fingerprints(ledger, "d1") == {"bb"}
+    assert fingerprints(ledger, "d2") == set()
+
+
+def test_a_repeat_of_what_is_of_interest_writes_nothing(ledger: Ledger, redis_server: Redis) -> None:
+    """It costs what any other repeat costs."""
+    body = Heard.of([alert("aa", others=("d1",))])
+    ledger.hear(body)
+    with redis_server.client() as client:
+        before = client.info("replication")["master_repl_offset"], client.hgetall("rc:episode:aa")
+        assert ledger.hear(body).known == 1
+        assert client.hgetall("rc:episode:aa") == before[1]
+
+
+def test_a_rule_that_came_later_learns_what_fires(ledger: Ledger) -> None:
+    """A repeat under new rules files the alert under them, though nothing has to be decided."""
+    ledger.hear(Heard.of([alert("aa", others=("d1",))]))
+    ledger.hear(Heard.of([alert("aa", others=("d9",))]))
+    assert fingerprints(ledger, "d9") == {"aa"}
+
+
+def test_an_alert_that_nobody_is_interested_in_is_not_remembered(ledger: Ledger, redis_server: Redis) -> None:
+    """The ledger is no store of alerts."""
+    ledger.hear(Heard.of([alert("aa")]))
+    with redis_server.client() as client:
+        assert client.keys("rc:*") == []
+
+
+def test_what_was_cut_off_is_remembered_with_the_alert(ledger: Ledger, redis_server: Redis) -> None:
+    """No guard may take an alert for absent that was not in a body which was cut off."""
+    ledger.hear(Heard.of([alert("aa", rules=("d1",))], truncated=17))
+    with redis_server.client() as client:
+        assert client.hget("rc:episode:aa", "truncated") == "17"

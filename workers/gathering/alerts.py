@@ -1,0 +1,122 @@
+"""What is known of an alert: when its trouble began, and what else fires."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+
+import structlog
+
+from controller.ledger import Episode, Ledger
+from rules.alerts import Alert
+from rules.errors import NotYet, RollbackError
+from rules.facts import AlertFacts, Fact, OtherAlert
+from rules.rule import Rule, Target
+from workers.finding import Finder
+from workers.monitoring.alertmanager import Alertmanager
+from workers.monitoring.prometheus import Prometheus
+
+log = structlog.get_logger(__name__)
+
+_LOCATED_MOST = 50
+"""Other alerts that are looked up where nobody has yet; of more, it is only known that they fire."""
+
+
+@dataclass(slots=True)
+class Alerts:
+    """Gathers for one job. What was asked once is not asked again."""
+
+    ledger: Ledger
+    finder: Finder
+    prometheus: Prometheus | None
+    alertmanager: Alertmanager | None
+    _found: dict[tuple[str, str], tuple[str, ...] | None] = field(default_factory=dict)
+    _firing: tuple[Alert, ...] | None = None
+    _asked: bool = False
+
+    def facts(self, rule: Rule, episode: Episode, now_ms: int) -> AlertFacts:
+        """Put together what is known of one alert under one rule."""
+        answer = self._from_alertmanager() if episode.truncated else None
+        complete, firing = answer is not None or not episode.truncated, answer or ()
+        others = self._others(rule, episode.alert, firing)
+        source = "the ledger and Alertmanager" if firing else "the ledger"
+        return AlertFacts(
+            alert=episode.alert,
+            onset=self._onset(rule, episode),
+            began_ms=episode.first_ms,
+            heard_ms=episode.heard_ms,
+            truncated=episode.truncated,
+            complete=complete,
+            others=Fact(others, source, now_ms),
+        )
+
+    def _onset(self, rule: Rule, episode: Episode) -> Fact[int]:
+        """Say when the trouble began; the alerting rule's `for` lies between that and the alert's start."""
+        active = self._active_since(rule, episode)
+        if active is not None:
+            return active
+        began = episode.first_ms
+        if rule.when.alert_for_s is not None:
+            return Fact(began - round(rule.when.alert_for_s * 1000), "startsAt minus alert-for")
+        return Fact(began, "startsAt")
+
+    def _active_since(self, rule: Rule, episode: Episode) -> Fact[int] | None:
+        """Ask Prometheus, where there is one; it is waited for only where nothing else tells."""
+        if self.prometheus is None:
+            return None
+        try:
+            return self.prometheus.active_since(episode.alert)
+        except RollbackError as e:
+            log.warning("onset.unknown", fingerprint=episode.fingerprint, error=str(e))
+            if rule.when.alert_for_s is None:
+                raise NotYet(e.reason, f"when the trouble began is not known yet: {e}", retry_after_s=5) from e
+            return None
+
+    def _from_alertmanager(self) -> tuple[Alert, ...] | None:
+        if self.alertmanager is None:
+            return None
+        if not self._asked:
+            self._asked = True
+            try:
+                self._firing = self.alertmanager.firing()
+            except RollbackError as e:
+                log.warning("alertmanager.not_asked", error=str(e))
+        return self._firing
+
+    def _others(self, rule: Rule, judged: Alert, firing: Sequence[Alert]) -> tuple[OtherAlert, ...]:
+        heard = {one.other.alert.fingerprint: one.other for one in self.ledger.booking.others(rule.digest)}
+        for alert in firing:
+            heard.setdefault(alert.fingerprint, OtherAlert(alert, since_ms=alert.starts_at_ms))
+        heard.pop(judged.fingerprint, None)
+        return tuple(self._placed(rule, heard.values()))
+
+    def _placed(self, rule: Rule, others: Iterable[OtherAlert]) -> Iterable[OtherAlert]:
+        """Say of which kind each is, and of those of our kind where they are, whatever the rule selects."""
+        looked = 0
+        for other in others:
+            alike = rule.when.alike(other.alert.labels)
+            found = other.instances
+            if alike and found is None and looked < _LOCATED_MOST:
+                looked += 1
+                found = self._find(rule, other.alert)
+            yield replace(other, instances=found, alike=alike)
+
+    def _find(self, rule: Rule, alert: Alert) -> tuple[str, ...] | None:
+        known = (rule.digest, alert.fingerprint)
+        if known not in self._found:
+            self._found[known] = self._find_now(unscoped(rule), alert)
+        return self._found[known]
+
+    def _find_now(self, rule: Rule, alert: Alert) -> tuple[str, ...] | None:
+        try:
+            located, problem = self.finder.find(rule, alert, ())
+        except RollbackError as e:
+            log.info("alert.not_placed", fingerprint=alert.fingerprint, error=str(e))
+            return None
+        return None if problem is not None else tuple(one.instance.id for one in located)
+
+
+def unscoped(rule: Rule) -> Rule:
+    """Return the rule as it would be if it selected every instance that an alert is about."""
+    target: Target = replace(rule.target, only={}, except_={}, running=None, arrived_within_s=None)
+    return replace(rule, target=target)
