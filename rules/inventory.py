@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 
 from rules.reading.fieldtypes import INCOMPLETE, Section, Text, checked, say
 from rules.reading.fileerrors import RuleFileErrors
-from rules.reading.modelerrors import Later, check, find_node
+from rules.reading.modelerrors import check, find_node
 from rules.reading.placenames import wrong_user
 from rules.reading.restartmodels import AbsolutePath
 from rules.reading.servicemodels import Name, Port, ServiceModel, misfit
@@ -46,9 +46,6 @@ __all__ = [
     "Stop",
     "parse_inventory",
 ]
-
-
-_LATER = Later("inventory/v1", ("services.*.version",))
 
 
 class SshModel(Section):
@@ -96,7 +93,7 @@ class InventoryModel(Section):
 def parse_inventory(text: str | bytes, filename: str) -> Inventory:
     """Read an inventory. Raises `RuleFileErrors` with all of its mistakes, and nothing else, for any input."""
     document = read_yaml(text, filename)
-    model, errors = check(InventoryModel, document.root, document, later=_LATER)
+    model, errors = check(InventoryModel, document.root, document)
     errors = [*document.errors, *errors]
     inventory = model.read() if model else None
     if inventory is not None:

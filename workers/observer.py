@@ -1,48 +1,75 @@
-"""The observer: looks every cluster over, again and again, and has what it sees noted in the ledger.
+"""The observer: looks clusters and hosts over, again and again, and has what it sees noted in the ledger.
 
 One on each worker machine, as its own process; a claim in the ledger lets one of them look at a time. It may be
-killed at any moment: whatever it writes is whole, and the next look writes it again.
+killed at any moment: whatever it writes is whole, and the next look writes it again. Hosts are looked at beside
+the clusters: neither waits for the other.
 """
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
+from typing import TYPE_CHECKING
 
 import structlog
 
 from controller.ledger import Ledger, LedgerUnavailable, connect
 from controller.settings.clusters import clusters_in_force
+from controller.settings.house import House
 from controller.settings.numbers import Numbers
 from controller.settings.settings import Settings
 from rules.errors import RollbackError
-from workers.kubernetes.access import Cluster, connect_cluster
-from workers.kubernetes.recording import sweep
+from rules.limits import NO_POLICY
+from workers.keeping import Keeper
+from workers.scraping import UP, Scraped, read_up
 from workers.stopping import Stopping
+
+if TYPE_CHECKING:
+    from rules.services import Inventory
+    from workers.kubernetes.access import Cluster
+    from workers.monitoring.prometheus import Prometheus
 
 log = structlog.get_logger(__name__)
 
 _CLAIMED_FOR = 0.9
 """Of the interval: who looked last may look again at the next turn."""
+_LEDGER = ""
 
 
 @dataclass(slots=True)
 class Observer:
-    """Sweeps clusters. `clusters` builds the client of each, anew for every sweep: credentials are rotated."""
+    """Sweeps clusters and hosts.
+
+    `clusters` builds the client of each, anew for every sweep: credentials are rotated. `inventory` gives the one
+    in force, `prometheus` a client for one sweep, where one is configured.
+    """
 
     ledger: Ledger
     clusters: Mapping[str, Callable[[], Cluster]]
     numbers: Numbers
+    inventory: Callable[[], Inventory] | None = None
+    prometheus: Callable[[], Prometheus] | None = None
+    good_after_s: float = NO_POLICY.good_after_s
     _troubles: dict[str, str] = field(default_factory=dict)
-    """What is wrong with each cluster, or (under no name) with the ledger; said once."""
+    """What is wrong with each cluster or host, or (under no name) with the ledger; said once."""
+    _late: tuple[str, ...] = ()
 
     def run(self, stopping: Stopping) -> None:
-        """Sweep at every interval until asked to stop; clusters and Redis being away are waited out."""
-        while True:
+        """Sweep at every interval until asked to stop; clusters, hosts and Redis being away are waited out."""
+        hosts = threading.Thread(target=self._run_hosts, args=(stopping,), name="hosts", daemon=True)
+        hosts.start()
+        while hosts.is_alive():  # a thread that ends by itself has failed: the supervisor starts us again
             self.look()
             if stopping.wait(self.numbers.observe_every_s):
+                return
+
+    def _run_hosts(self, stopping: Stopping) -> None:
+        while True:
+            self.look_at_hosts()
+            if stopping.wait(self.numbers.observe_hosts_every_s):
                 return
 
     def look(self) -> None:
@@ -52,14 +79,32 @@ class Observer:
                 if self.ledger.sightings.claim(name, self.numbers.observe_every_s * _CLAIMED_FOR):
                     self._sweep(name, connect)
         except LedgerUnavailable as e:
-            self._say("", e.reason, str(e))
+            self._say(_LEDGER, e.reason, str(e))
         else:
-            self._say("", "", "")
+            self._say(_LEDGER, "", "")
+
+    def look_at_hosts(self) -> None:
+        """Sweep the hosts of the inventory, unless another machine does now."""
+        from workers.hosts import sweeping  # noqa: PLC0415 - who has no hosts needs no SSH in memory
+
+        inventory = self.inventory() if self.inventory else None
+        if inventory is None or not inventory.services:
+            return
+        place, every_s = sweeping.place_of(inventory), self.numbers.observe_hosts_every_s
+        try:
+            if self.ledger.sightings.claim(place, every_s * _CLAIMED_FOR):
+                troubles = sweeping.sweep(inventory, self._keeper(place), self._late, every_s * _CLAIMED_FOR)
+                self._say_of_hosts(troubles)
+        except LedgerUnavailable as e:
+            log.debug("observer.hosts_not_noted", error=str(e))  # the clusters' turn says it
 
     def _sweep(self, name: str, connect: Callable[[], Cluster]) -> None:
+        from workers.kubernetes.recording import sweep  # noqa: PLC0415 - who has no clusters needs no client
+        from workers.kubernetes.rostering import place_of  # noqa: PLC0415
+
         try:
             with closing(connect()) as cluster:
-                trouble = sweep(cluster, self.ledger.sightings)
+                trouble = sweep(cluster, self.ledger.sightings, self._keeper(place_of(name)))
         except LedgerUnavailable:
             raise
         except RollbackError as e:
@@ -68,24 +113,77 @@ class Observer:
         else:
             self._say(name, trouble, trouble)
 
+    def _keeper(self, place: str) -> Keeper:
+        scraped, blind = self._up()
+        return Keeper(self.ledger, place, self.good_after_s, scraped, blind).open()
+
+    def _up(self) -> tuple[Scraped | None, bool]:
+        """Ask once what is scraped; where Prometheus does not say, nobody knows."""
+        if self.prometheus is None:
+            return None, False
+        try:
+            with closing(self.prometheus()) as prometheus:
+                return read_up(prometheus.query(UP)), False
+        except RollbackError as e:
+            log.warning("observer.not_told_what_is_scraped", error=str(e))
+            return Scraped(), True
+
+    def _say_of_hosts(self, troubles: Mapping[str, str]) -> None:
+        for instance in sorted({*troubles, *self._late}):
+            self._say(instance, troubles.get(instance, ""), troubles.get(instance, ""))
+        self._late = tuple(troubles)
+
     def _say(self, name: str, kind: str, trouble: str) -> None:
         """Log what changed, and nothing that was said already."""
         before = self._troubles.get(name, "")
         self._troubles[name] = kind
         if kind == before:
             return
-        what = {"cluster": name} if name else {}
+        what = "ledger" if name == _LEDGER else "host" if "/" in name else "cluster"
+        named = {} if what == "ledger" else {what: name}
         if trouble:
-            log.warning(
-                "observer.cluster_troubled" if name else "observer.ledger_unavailable", error=trouble, **what
-            )
+            log.warning(_TROUBLED[what], error=trouble, **named)
         else:
-            log.info("observer.cluster_seen" if name else "observer.ledger_back", **what)
+            log.info(_WELL[what], **named)
 
 
-def observer_of(settings: Settings) -> Observer:
-    """Build the observer of every cluster that the settings name; connects to nothing yet."""
+_TROUBLED = {
+    "ledger": "observer.ledger_unavailable",
+    "host": "observer.host_troubled",
+    "cluster": "observer.cluster_troubled",
+}
+_WELL = {"ledger": "observer.ledger_back", "host": "observer.host_seen", "cluster": "observer.cluster_seen"}
+
+
+def observer_of(settings: Settings, house: House) -> Observer:
+    """Build the observer of what the settings and the inventory name; connects to nothing yet."""
     numbers = settings.numbers
+    return Observer(
+        connect(settings.redis, numbers, "worker"),
+        _clusters(settings),
+        numbers,
+        partial(_inventory, house),
+        _prometheus(settings),
+    )
+
+
+def _inventory(house: House) -> Inventory:
+    house.refresh()
+    return house.inventory
+
+
+def _clusters(settings: Settings) -> Mapping[str, Callable[[], Cluster]]:
     found = clusters_in_force(settings.clusters)
-    clusters = {name: partial(connect_cluster, name, one, numbers) for name, one in found.items()}
-    return Observer(connect(settings.redis, numbers, "worker"), clusters, numbers)
+    if not found:
+        return {}
+    from workers.kubernetes.access import connect_cluster  # noqa: PLC0415
+
+    return {name: partial(connect_cluster, name, one, settings.numbers) for name, one in found.items()}
+
+
+def _prometheus(settings: Settings) -> Callable[[], Prometheus] | None:
+    if settings.prometheus is None:
+        return None
+    from workers.monitoring.prometheus import Prometheus  # noqa: PLC0415
+
+    return partial(Prometheus, settings.prometheus)

@@ -107,6 +107,17 @@ def run_observer(settings: Settings, house: House) -> None:
     observer_of(settings, house).run(Stopping())
 
 
+def run_teller(settings: Settings, house: House) -> None:
+    """Tell people what waits in the outbox until asked to stop."""
+    del house
+    from workers.telling.teller import teller_of  # noqa: PLC0415
+
+    stopping = Stopping()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopping.set())
+    teller_of(settings).run(stopping)
+
+
 def _greet(ledger: Ledger) -> None:
     """Teach Redis our scripts and say what is wrong with it; one that is away is no reason not to start."""
     try:

@@ -21,7 +21,7 @@ import structlog
 
 from controller.settings.house import House
 from controller.settings.settings import Settings
-from workers.processes import has_clusters, run_observer, run_reconciler, run_worker
+from workers.processes import run_observer, run_reconciler, run_teller, run_worker
 from workers.stopping import Stopping
 
 log = structlog.get_logger(__name__)
@@ -48,14 +48,14 @@ class _Kept:
 def supervise(settings: Settings) -> int:
     """Run the processes of this machine until SIGTERM or SIGINT; returns the exit code.
 
-    They are `settings.workers` workers, the reconciler and, where there are clusters, the observer. A rule file
+    They are `settings.workers` workers, the reconciler and the observer. A rule file
     or inventory with errors, and a password that cannot be read, is refused here, before anything is started.
     """
     house = House.load(settings)
     settings.redis.password()
     stopping = Stopping()
-    kept = [_Kept("reconciler", run_reconciler)]
-    kept += [_Kept("observer", run_observer)] if has_clusters(settings) else []
+    kept = [_Kept("reconciler", run_reconciler), _Kept("teller", run_teller)]
+    kept += [_Kept("observer", run_observer)]
     kept += [_Kept(f"worker-{n + 1}", run_worker) for n in range(settings.workers)]
     for number in _ASKED_TO_STOP:
         signal.signal(number, lambda *_: stopping.set())

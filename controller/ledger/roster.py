@@ -55,10 +55,9 @@ class Look:
 
 @dataclass(frozen=True, slots=True)
 class Unchanged:
-    """An instance that is as it was when it was last looked at; its health is said anew."""
+    """An instance that is as it was when it was last looked at, its health too."""
 
     instance: str
-    healthy: bool | None = None
     scraped: bool | None = None
 
 
@@ -138,6 +137,10 @@ class Roster:
         with translated():
             return frozenset(self._client.zrange(key("instances-in", place), 0, -1))
 
+    def all_in(self, place: str) -> Iterator[RosterEntry]:
+        """Read the instances of a cluster or inventory, a hundred at a time."""
+        yield from self._read(sorted(self.known_in(place)))
+
     def gone(self, place: str, instances: Iterable[str]) -> None:
         """Strike off instances that are no longer there; their arrivals stay known."""
         for chunk in _chunks(instances):
@@ -173,7 +176,7 @@ def _chunks(items: Iterable[Item]) -> Iterator[tuple[Item, ...]]:
 def _item(one: Look | Unchanged) -> list[Any]:
     if isinstance(one, Unchanged):
         head = [one.instance, "", "", "", "", "", "", "", ""]
-        return [*head, _flag(one.healthy), _flag(one.scraped), "", "", "", []]
+        return [*head, "", _flag(one.scraped), "", "", "", []]
     came = one.arrived
     by, after = ("", "") if came is None else (str(came.by_ms), _text(came.after_ms))
     hand, who = (Hand.DEPLOY, "") if came is None else (came.hand, came.who)

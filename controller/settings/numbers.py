@@ -64,7 +64,9 @@ class Numbers(BaseModel):
     history_kept_s: PositiveFloat = 90 * 86_400
     """How long an ended rollback and its journal can be shown."""
     observe_every_s: PositiveFloat = 30
-    """How often each cluster is looked over: which image digests its healthy workloads run."""
+    """How often each cluster is looked over: what its workloads run, since when, and by which image digests."""
+    observe_hosts_every_s: PositiveFloat = 60
+    """How often each instance on a host is looked at: what it runs, and whether it is well."""
     sighting_kept_s: PositiveFloat = 400 * 86_400
     """How long the digests of a release that ran healthily are remembered."""
     termination_grace_s: PositiveFloat = 90

@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 from rules.matching.regexes import RegexError, compile_anchored
 from rules.reading.fieldtypes import Literally, Section, Text, checked, say
 from rules.reading.placenames import wrong_address, wrong_inner_path, wrong_name
-from rules.reading.restartmodels import AbsolutePath, HealthModel, RestartModel, StopModel
+from rules.reading.restartmodels import AbsolutePath, HealthModel, RestartModel, StopModel, Url
 from rules.services import Health, Host, Order, Restart, Service
 
 Name = Annotated[Text, checked(wrong_name)]
@@ -78,6 +78,18 @@ class HostModel(Section):
         )
 
 
+class VersionModel(Section):
+    """Where the service itself says what it runs."""
+
+    url: Annotated[
+        Url,
+        Field(
+            description="A URL that answers with a version, as text or as JSON with `version` or `commit`; "
+            "{address} is the host's address."
+        ),
+    ]
+
+
 def misfit(releases: str, current: str, restart: Restart, health: Health | None) -> str | None:
     """Say what does not fit together, of a service or of one host that differs from it."""
     if current == releases or current.startswith(f"{releases}/"):
@@ -114,6 +126,9 @@ class ServiceModel(Section):
     restart: Annotated[RestartModel, Field(description="How the service takes up a release.")]
     stop: Annotated[StopModel | None, Field(description="Out of rotation, and in again.")] = None
     health: Annotated[HealthModel | None, Field(description="When an instance is healthy.")] = None
+    version: Annotated[VersionModel | None, Field(description="Where the service itself says what it runs.")] = (
+        None
+    )
     hosts: Annotated[list[HostModel], Field(min_length=1, description="The machines that run the service.")]
 
     @model_validator(mode="after")
@@ -138,4 +153,5 @@ class ServiceModel(Section):
             order=Order(self.order),
             stop=self.stop.read() if self.stop else None,
             health=self.health.read() if self.health else None,
+            version_url=self.version.url if self.version else None,
         )

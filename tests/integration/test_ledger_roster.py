@@ -157,7 +157,7 @@ def test_a_release_is_good_since_it_was_first_seen_healthy(ledger: Ledger) -> No
     ledger.roster.seen([OLD])
     good = entry(ledger).good_since_ms
     assert good is not None
-    ledger.roster.seen([OLD, Unchanged(WEB, healthy=True)])
+    ledger.roster.seen([OLD, Unchanged(WEB)])
     assert entry(ledger).good_since_ms == good
 
 
@@ -167,10 +167,9 @@ def test_a_release_is_good_since_it_was_first_seen_healthy(ledger: Ledger) -> No
         replace(OLD, healthy=False),
         replace(OLD, healthy=None),
         replace(OLD, scraped=False),
-        Unchanged(WEB, healthy=False),
-        Unchanged(WEB, healthy=True, scraped=False),
+        Unchanged(WEB, scraped=False),
     ],
-    ids=["sick", "not known", "not scraped", "sick and else unchanged", "no longer scraped"],
+    ids=["sick", "not known", "not scraped", "no longer scraped"],
 )
 def test_what_is_not_good_begins_again(ledger: Ledger, client: Any, look: Look | Unchanged) -> None:
     """From nothing, once it is good again."""
@@ -179,7 +178,7 @@ def test_what_is_not_good_begins_again(ledger: Ledger, client: Any, look: Look |
     ledger.roster.seen([look])
     assert entry(ledger).good_since_ms is None
     before = now_ms(client)
-    ledger.roster.seen([Unchanged(WEB, healthy=True, scraped=True)])
+    ledger.roster.seen([replace(OLD, scraped=True)])
     assert entry(ledger).good_since_ms >= before
 
 
@@ -223,7 +222,7 @@ def test_what_was_good_for_long_enough_is_told_until_it_is_vouched_for(ledger: L
     assert ledger.roster.seen([OLD], good_after_s=60) == ()
     long_ago(client, "good_since", by_ms=61_000)
     assert ledger.roster.seen([OLD], good_after_s=60) == (WEB,)
-    assert ledger.roster.seen([Unchanged(WEB, healthy=True)], good_after_s=60) == (WEB,)
+    assert ledger.roster.seen([Unchanged(WEB)], good_after_s=60) == (WEB,)
     ledger.roster.vouched(WEB)
     assert ledger.roster.seen([OLD], good_after_s=60) == ()
     assert ledger.roster.seen([NEW], good_after_s=0) == (WEB,)
@@ -231,7 +230,7 @@ def test_what_was_good_for_long_enough_is_told_until_it_is_vouched_for(ledger: L
 
 def test_what_nobody_knows_is_not_unchanged(ledger: Ledger) -> None:
     """There is nothing that it could be like."""
-    ledger.roster.seen([Unchanged(WEB, healthy=True)])
+    ledger.roster.seen([Unchanged(WEB)])
     assert ledger.roster.get(WEB) is None
 
 

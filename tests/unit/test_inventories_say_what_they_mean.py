@@ -26,6 +26,7 @@ services:
     restart: {systemd: shop.service}
     stop: {drain: [shopctl, drain], undrain: [shopctl, undrain], within: 10m}
     health: {url: "http://{address}:8080/healthz", within: 20s}
+    version: {url: "http://{address}:8080/version"}
     hosts:
       - {name: web1, address: 10.90.0.2, labels: {track: stable}}
       - name: web2
@@ -91,6 +92,7 @@ def test_every_field_is_read():
         order="version",
         stop=Stop(("shopctl", "drain"), ("shopctl", "undrain"), 600),
         health=Health(url="http://{address}:8080/healthz", within_s=20),
+        version_url="http://{address}:8080/version",
     )
     assert service.at(service.hosts[1]).current == "/srv/current"
 
@@ -246,10 +248,10 @@ WRONG = {
         "    order: tiem\n    hosts",
         "8:12: `tiem` is not known here; did you mean `time`?",
     ),
-    "what is not enforced yet": (
+    "a version from nowhere": (
         "    hosts",
-        '    version: {url: "http://a/"}\n    hosts',
-        "is part of inventory/v1 but this",
+        '    version: {url: "ftp://a/"}\n    hosts',
+        "is not a URL; write one like http://",
     ),
     "a rule file": ("inventory/v1", "rules/v1", "1:10: `rules/v1` is not known here; write inventory/v1"),
     "an unknown key": (

@@ -32,9 +32,10 @@ def arrived(report: Report, clock_off_ms: int) -> Arrival | None:
         return None
     made = report.link.made_ms
     by = made if report.changed_ms is None else max(report.changed_ms, made)
-    started = _started_ms(report)
-    if started is not None and started > made:
-        by = max(by, started)
+    ago_s = started_ago_s(report)
+    if report.now_ms is not None and ago_s is not None:
+        started = report.now_ms - round(ago_s * 1000)
+        by = max(by, started) if started > made else by
     return Arrival(by - clock_off_ms, made - clock_off_ms)
 
 
@@ -51,10 +52,7 @@ def platform_of(kernel: str) -> str:
     return f"{system.lower()}/{_ARCHITECTURES.get(machine, machine)}" if system and machine else ""
 
 
-def _started_ms(report: Report) -> int | None:
-    if report.unit is None or report.now_ms is None or report.uptime_s is None:
-        return None
-    started_s = report.unit.started_s
-    if started_s is None:
-        return None
-    return report.now_ms - round((report.uptime_s - started_s) * 1000)
+def started_ago_s(report: Report) -> float | None:
+    """Return how long ago the unit's main process was started; None where it has none, or nobody can tell."""
+    started_s = report.unit.started_s if report.unit else None
+    return None if started_s is None or report.uptime_s is None else report.uptime_s - started_s

@@ -9,11 +9,14 @@ from typing import TYPE_CHECKING, cast
 from rules.errors import RollbackError
 from rules.plans import StepKind, StepState
 from workers.hosts import commands, preflight, reports
-from workers.hosts.arrivals import clock_off_ms
-from workers.hosts.observing import observation
-from workers.hosts.plan import make_plan, make_way_back
-from workers.hosts.steps import HostSteps, ask
+from workers.hosts.arrivals import clock_off_ms, started_ago_s
+from workers.hosts.health import is_standing
+from workers.hosts.http_probe import why_not_healthy
+from workers.hosts.observing import observation, with_told
+from workers.hosts.plan import make_plan, make_way_back, release_path, url_at
+from workers.hosts.steps import PROBE_S, HostSteps, ask
 from workers.hosts.takeover import restart_state, switch_state
+from workers.hosts.telling import told_by
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -60,14 +63,45 @@ class HostDriver:
         self._clock = clock
         self._steps = HostSteps(connection, rollback, clock, pause)
         self._seen: Observation | None = None
+        self._report_seen: Report | None = None
 
     def observe(self) -> Observation:
         """Look at link, releases, fence and unit in one round trip."""
         asked_ms = round(self._clock() * 1000)
         report = self._report(wait_s=0)
         off_ms = clock_off_ms(report.now_ms, asked_ms, round(self._clock() * 1000))
-        self._seen = replace(observation(report, self._service, off_ms), labels=self._host.labels)
+        seen = observation(report, self._service, off_ms)
+        if self._service.version_url:
+            seen = with_told(seen, told_by(url_at(self._service.version_url, self._host)))
+        self._report_seen = report
+        self._seen = replace(seen, labels=self._host.labels)
         return self._seen
+
+    def is_well(self) -> bool | None:
+        """Tell whether the service is healthy as it stands, from the last look; None where nothing says so.
+
+        Asks its health URL, where it has one.
+        """
+        report, service = self._report_seen, self._service
+        health, unit = service.health, service.restart.unit
+        if report is None or self._seen is None or (unit is None and not (health and health.url)):
+            return None
+        if "problem" in self._seen.details:
+            return False
+        if unit is not None and not is_standing(report.unit, self._standing(report), started_ago_s(report)):
+            return False
+        return not (health and health.url and why_not_healthy(url_at(health.url, self._host), PROBE_S))
+
+    def _standing(self, report: Report) -> dict[str, object]:
+        """Say what a unit that runs the present release must look like."""
+        service, target = self._service, report.link.target if report.link else ""
+        return {
+            "unit": service.restart.unit,
+            "kind": str(service.restart.kind),
+            "release": release_path(service.current, target),
+            "releases": service.releases,
+            "current": service.current,
+        }
 
     def plan(self, observation: Observation, to_release: str) -> Plan:
         """Say what going back takes."""

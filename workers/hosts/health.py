@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from workers.hosts.reports import Unit
 
 
+_SETTLED_AFTER_S = 60.0
+
+
 def judge_unit(unit: Unit | None, values: Mapping[str, object], restarts_before: int) -> Look:
     """Judge a unit that was made to take up a release."""
     name = values["unit"]
@@ -27,6 +30,14 @@ def judge_unit(unit: Unit | None, values: Mapping[str, object], restarts_before:
     if state != "active":
         return Look(Verdict.WAITING, how, run)
     return _judge_process(unit, values, run) if values["kind"] == "systemd" else Look(Verdict.GOOD, how, run)
+
+
+def is_standing(unit: Unit | None, values: Mapping[str, object], started_ago_s: float | None) -> bool:
+    """Tell whether a unit that nobody has touched now is well; one that systemd started again just now is not."""
+    look = judge_unit(unit, values, unit.restarts if unit else 0)
+    again = unit is not None and unit.restarts > 0
+    lately = started_ago_s is not None and started_ago_s < _SETTLED_AFTER_S
+    return look.verdict is Verdict.GOOD and not (again and lately)
 
 
 def _judge_process(unit: Unit, values: Mapping[str, object], run: str) -> Look:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import posixpath
+from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -39,6 +40,28 @@ def observation(report: Report, service: Service, clock_off_ms: int = 0) -> Obse
         arrived=arrived(report, clock_off_ms),
         platform=platform_of(report.kernel),
     )
+
+
+def with_told(seen: Observation, told: tuple[str, ...]) -> Observation:
+    """Add the words by which the service itself names what it runs.
+
+    Where that is another release than the link's, its process was not started again: these words name something
+    else then.
+    """
+    details = {**seen.details, "version_told": list(told)}
+    others = [one.name for one in seen.releases if one.name != seen.running and _names_of(one.name) & {*told}]
+    if others and not _names_of(seen.running or "") & {*told}:
+        details["problem"] = f"it says that it runs {told[0]}, and its link says {seen.running}: restart it"
+        return replace(seen, details=details)
+    releases = tuple(
+        replace(one, aliases=(*one.aliases, *told)) if one.name == seen.running else one for one in seen.releases
+    )
+    return replace(seen, details=details, releases=releases)
+
+
+def _names_of(release: str) -> set[str]:
+    """Return a release's name, with and without the `v` that versions are written with."""
+    return {release, release.removeprefix("v"), f"v{release}"}
 
 
 def running_release(report: Report, service: Service) -> str | None:

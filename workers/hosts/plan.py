@@ -146,7 +146,7 @@ def describe_restart(restart: Restart) -> str:
 
 def _health(service: Service, host: Host, params: Params, way: _Way) -> Step:
     health = service.health
-    url = health.url.replace("{address}", _in_url(host.address)) if health and health.url else None
+    url = url_at(health.url, host) if health and health.url else None
     steady_s = max(params.steady_s, health.for_s if health and health.systemd else 0)
     within_s = min(params.healthy_within_s, health.within_s) if health else params.healthy_within_s
     what = url or service.restart.unit or "nothing"
@@ -168,8 +168,11 @@ def _health(service: Service, host: Host, params: Params, way: _Way) -> Step:
     )
 
 
-def _in_url(address: str) -> str:
-    return f"[{address}]" if ":" in address and not address.startswith("[") else address
+def url_at(url: str, host: Host) -> str:
+    """Return a URL of the inventory as it is for one host."""
+    address = host.address
+    bracketed = f"[{address}]" if ":" in address and not address.startswith("[") else address
+    return url.replace("{address}", bracketed)
 
 
 def _keep_stable(service: Service, way: _Way) -> Step:

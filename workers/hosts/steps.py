@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 _LOOK_S = 15.0
 _LONGEST_LOCK_WAIT_S = 30
-_PROBE_S = 3.0
+PROBE_S = 3.0
 _DRAIN_LOOKS = 25
 
 
@@ -107,7 +107,7 @@ class HostSteps:
         look = judge_unit(self.unit(step), step.values, restarts) if unit else Look(Verdict.GOOD, "")
         if look.verdict is not Verdict.GOOD or not url:
             return look
-        why_not = why_not_healthy(str(url), _PROBE_S)
+        why_not = why_not_healthy(str(url), PROBE_S)
         return Look(Verdict.WAITING if why_not else Verdict.GOOD, why_not or f"{url} answers well", look.run)
 
     def _keep_stable(self, step: Step, fence: int, deadline_s: float) -> Seen:

@@ -39,9 +39,10 @@ class _Coming:
 
 @dataclass(frozen=True, slots=True)
 class Came:
-    """One release in a workload's history, and when it came. `number` is the revision's, then."""
+    """One release in a workload's history, and when it came. `number` and `hash` are the revision's, then."""
 
     number: int
+    hash: str
     release: str
     arrival: Arrival
 
@@ -66,7 +67,8 @@ def history(live: Live, now_ms: int) -> tuple[Came, ...]:
     found = []
     for coming in sorted(comings, key=lambda one: one.number):
         after, by = _bounds(live, coming, comings, now_ms)
-        found.append(Came(coming.number, live.name_of(coming.revision), Arrival(by, after)))
+        name = live.name_of(coming.revision)
+        found.append(Came(coming.number, coming.revision.hash, name, Arrival(by, after)))
     return tuple(found)
 
 

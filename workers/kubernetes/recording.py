@@ -1,15 +1,17 @@
-"""One sweep over a cluster: what its healthy workloads run is noted, by digest, and whose tags move is told.
+"""One sweep over a cluster: what runs, since when and how well, is noted, and whose tags move is told.
 
-Where nothing happened since the last sweep, it costs a list of each kind and nothing else: a workload that was
-looked at needs no other look until its resourceVersion changes, as it does whenever one of its pods comes or goes.
+What healthy workloads run is noted by digest, too. Where nothing happened since the last sweep, it costs a list of
+each kind and nothing else: a workload that was looked at needs no other look until its resourceVersion changes, as
+it does whenever one of its pods comes or goes.
 """
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from controller.ledger import Sweep
+from controller.ledger import Sweep, Unchanged
 from rules.errors import Permanent
 from rules.instances import WorkloadInstance, WorkloadKind
 from workers.kubernetes import paths
@@ -19,12 +21,14 @@ from workers.kubernetes.live import live
 from workers.kubernetes.pods import is_ready
 from workers.kubernetes.reading import look_around
 from workers.kubernetes.rollout import Done, Waiting, judge
+from workers.kubernetes.rostering import look_of
 from workers.kubernetes.templates import first_image, images
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from controller.ledger.sightings import Sightings
+    from workers.keeping import Keeper
     from workers.kubernetes.access import Cluster
     from workers.kubernetes.live import Live
     from workers.kubernetes.marks import Json
@@ -64,18 +68,20 @@ def says_rolled_out(kind: WorkloadKind, workload: Json) -> bool:
     return isinstance(judge(alone), Done)
 
 
-def sweep(cluster: Cluster, sightings: Sightings) -> str:
+def sweep(cluster: Cluster, sightings: Sightings, keeper: Keeper, clock: Callable[[], float] = time.time) -> str:
     """Look a cluster over and note what is new; returns what it may not see, empty where it sees all.
 
     Raises `Transient` where the cluster does not answer, `Permanent` where it lets us see nothing at all.
     """
-    return _Sweep(cluster, sightings).run()
+    return _Sweep(cluster, sightings, keeper, clock).run()
 
 
 @dataclass(slots=True)
 class _Sweep:
     cluster: Cluster
     sightings: Sightings
+    keeper: Keeper
+    clock: Callable[[], float]
     _troubles: list[str] = field(default_factory=list)
     _hidden: set[str] = field(default_factory=set)
     """The namespaces whose pods we may not see."""
@@ -84,13 +90,18 @@ class _Sweep:
 
     def run(self) -> str:
         workloads = dict(self._workloads())
-        before = self.sightings.looked_at(self.cluster.name)
+        marks = self.sightings.looked_at(self.cluster.name)
+        before = {i: mark for i, mark in marks.items() if i in self.keeper.known}
         changed = [(i, workload) for i, workload in workloads.items() if before.get(i.id) != _mark(workload)]
+        self.keeper.note(*(Unchanged(i.id) for i, w in workloads.items() if before.get(i.id) == _mark(w)))
         for instance, workload in sorted(changed, key=lambda one: one[0].id in before):  # the new ones first
             self._look(instance, workload)
         moving = {i.id: tags for i, w in workloads.items() if (tags := mutable_in(images(w["spec"]["template"])))}
-        gone = () if self._troubles else tuple(before.keys() - {instance.id for instance in workloads})
+        gone = () if self._troubles else tuple(marks.keys() - {instance.id for instance in workloads})
         few = dict(sorted(moving.items())[:_MOVING_MOST])
+        self.keeper.write()
+        if not self._troubles:
+            self.keeper.strike_off({instance.id for instance in workloads})
         self.sightings.swept(self.cluster.name, Sweep(len(workloads), self._looked_at, gone, few, len(moving)))
         trouble = next(iter(self._troubles), "")
         if trouble:
@@ -116,8 +127,6 @@ class _Sweep:
     def _look(self, instance: WorkloadInstance, workload: Json) -> None:
         if self._looks >= _LOOKS_MOST or instance.namespace in self._hidden:
             return
-        if not says_rolled_out(instance.kind, workload):
-            return
         self._looks += 1
         try:
             found = look_around(self.cluster, instance, workload)
@@ -127,11 +136,21 @@ class _Sweep:
             self._troubles.append(str(e))
             self._hidden.add(instance.namespace)
             return
-        if isinstance(verdict := judge(found), Waiting):
-            return  # its pods are a little ahead of what it says of itself
+        if self._note(instance, found):
+            self._looked_at[instance.id] = _mark(workload)
+
+    def _note(self, instance: WorkloadInstance, found: Live) -> bool:
+        """Note what was seen; returns whether it need not be looked at again before it changes."""
+        look = look_of(instance, found, {}, round(self.clock() * 1000))
+        if look is None:
+            return False
+        self.keeper.note(look)
+        if not says_rolled_out(instance.kind, found.workload):
+            return True  # it will be another one once it is
+        verdict = judge(found)
         if isinstance(verdict, Done) and (seen := seen_running(found)):
             self.sightings.note(instance.id, found.uid, seen.hash, seen.digests, seen.version)
-        self._looked_at[instance.id] = _mark(workload)
+        return not isinstance(verdict, Waiting)  # its pods are a little ahead of what it says of itself
 
 
 def _mark(workload: Json) -> str:

@@ -34,7 +34,9 @@ def releases_seen(live: Live, recorded: Recorded, restore: Restore, pin: Pin) ->
         name = live.name_of(live.current)
         order, note = (1, 1, live.current.number), _moving(live.current)
         content = content_of(live.current, recorded)
-        seen[name] = ReleaseSeen(name, order, aliases=_aliases(live.current, recorded), note=note, content=content)
+        seen[name] = ReleaseSeen(
+            name, order, aliases=aliases_of(live.current, recorded), note=note, content=content
+        )
     for revision in live.earlier:
         name = live.name_of(revision)
         # The same name again is the same bits: a release that was pinned, and the revision it came from.
@@ -45,7 +47,7 @@ def releases_seen(live: Live, recorded: Recorded, restore: Restore, pin: Pin) ->
 
 def _earlier(live: Live, revision: Revision, recorded: Recorded, restore: Restore, pin: Pin) -> ReleaseSeen:
     found = restoration(revision, live.template, restore, pin, recorded.get(revision.hash, NO_DIGESTS))
-    name, order, aliases = live.name_of(revision), (0, *rank(revision)), _aliases(revision, recorded)
+    name, order, aliases = live.name_of(revision), (0, *rank(revision)), aliases_of(revision, recorded)
     seen = ReleaseSeen(name, order, aliases=aliases, content=content_of(revision, recorded))
     if isinstance(found, Restoration):
         return replace(seen, note=found.note)
@@ -75,7 +77,7 @@ def _moving(revision: Revision) -> str:
     return f"it runs {', '.join(moving)}: a tag that moves" if moving else ""
 
 
-def _aliases(revision: Revision, recorded: Recorded) -> tuple[str, ...]:
+def aliases_of(revision: Revision, recorded: Recorded) -> tuple[str, ...]:
     """Return the other words for a release: versions, tags, digests and revision numbers."""
     template, named = revision.template, templates.images(revision.template)
     label = labels_of(template).get("app.kubernetes.io/version", "")
