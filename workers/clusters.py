@@ -81,5 +81,6 @@ class Clusters:
             params,
             rollback,
             recorded=lambda: self.ledger.sightings.digests(instance.id),
+            suspensions=self.ledger.suspensions,
             clock=clock,
         )

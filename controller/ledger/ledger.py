@@ -23,6 +23,7 @@ from controller.ledger.records import Counts
 from controller.ledger.rollbacks import Rollbacks
 from controller.ledger.roster import Roster
 from controller.ledger.sightings import Sightings
+from controller.ledger.suspensions import Suspensions
 from controller.settings.numbers import Numbers
 from controller.settings.settings import Redis as RedisSettings
 
@@ -47,6 +48,7 @@ class Ledger:
         self.hands = Hands(connection, self._scripts)
         self.health = Health(connection)
         self.sightings = Sightings(connection, self._scripts)
+        self.suspensions = Suspensions(connection, self._scripts)
         self.roster = Roster(connection, self._scripts)
         self.outbox = Outbox(connection, self._scripts)
 

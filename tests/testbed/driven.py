@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from controller.ledger.suspensions import Suspensions
 from rules.errors import NotYet
 from rules.instances import WorkloadInstance, WorkloadKind
 from rules.observations import Observation
@@ -44,11 +45,19 @@ class Driven:
     recorded: Callable[[], Mapping[str, Mapping[str, str]]] = dict
     life: str = ""
     kubeconfig: Path | None = None
+    suspensions: Suspensions | None = None
 
     def __post_init__(self) -> None:
         self.api = CountedCluster("test", self._way, timeout_s=5)
         instance = WorkloadInstance("test", self.namespace, self.kind, self.name)
-        self.driver = KubernetesDriver(self.api, instance, self.params, self.rollback, recorded=self._noted)
+        self.driver = KubernetesDriver(
+            self.api,
+            instance,
+            self.params,
+            self.rollback,
+            recorded=self._noted,
+            suspensions=self.suspensions,
+        )
 
     def _noted(self) -> Mapping[str, Mapping[str, Mapping[str, str]]]:
         """Return what is recorded of this life of the workload, or of the one that the test names."""

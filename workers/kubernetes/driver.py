@@ -9,14 +9,16 @@ from rules.decisions import Reason
 from rules.errors import Permanent
 from rules.observations import Observation
 from rules.plans import StepKind, StepState
-from rules.rule import Gitops, WhenPaused
+from rules.rule import WhenPaused
 from workers.kubernetes import marks, paths, preflight, rollout, writing
 from workers.kubernetes.arrivals import arrived
 from workers.kubernetes.catching_up import require_caught_up
 from workers.kubernetes.details import details_of
 from workers.kubernetes.evidence import Evidence
+from workers.kubernetes.gitops.planning import with_pause, with_resume
+from workers.kubernetes.gitops.standing import require_allowed, standing
+from workers.kubernetes.gitops.steps import OwnerSteps
 from workers.kubernetes.offers import Found, Offers, offer_of
-from workers.kubernetes.ownership import ownership_of
 from workers.kubernetes.plan import Goal, make_plan, make_way_back
 from workers.kubernetes.reading import look
 from workers.kubernetes.releases import releases_seen
@@ -26,6 +28,7 @@ from workers.kubernetes.steps import WorkloadSteps
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from controller.ledger.suspensions import Suspensions
     from rules.instances import WorkloadInstance
     from rules.plans import Plan, Step
     from workers.driver import Seen
@@ -39,8 +42,8 @@ class KubernetesDriver:
     """One workload, for one rollback.
 
     `recorded` gives the digests that were noted while revisions were healthy, by the workload's uid: one that was
-    made anew has a life of its own. `clock` is wall time: `since_ms` in the journal must mean the same to a worker
-    on another machine.
+    made anew has a life of its own. `suspensions` is told of owners that are paused. `clock` is wall time:
+    `since_ms` in the journal must mean the same to a worker on another machine.
     """
 
     def __init__(
@@ -51,6 +54,7 @@ class KubernetesDriver:
         rollback: str,
         *,
         recorded: Callable[[], Mapping[str, Recorded]] = dict,
+        suspensions: Suspensions | None = None,
         clock: Callable[[], float] = time.time,
         pause: Callable[[float], None] = time.sleep,
     ) -> None:
@@ -61,6 +65,7 @@ class KubernetesDriver:
         self._recorded = recorded
         self._clock = clock
         self._steps = WorkloadSteps(cluster, instance, rollback, clock, pause)
+        self._owners = OwnerSteps(cluster, instance, rollback, suspensions=suspensions, clock=clock, pause=pause)
         self._offers = Offers(cluster, instance, params)
         self._offered: Mapping[str, Found] = {}
         self._live: Live | None = None
@@ -93,32 +98,35 @@ class KubernetesDriver:
         Asks the API server, in a dry run, what it would store: an admission webhook may touch the template.
         """
         live = self._seen(observation)
-        owner = ownership_of(live.workload)
-        if owner.reconciler and self._params.gitops is Gitops.REFUSE:
-            message = (
-                f"{owner.reconciler} keeps {live.kind} {live.name} as it wants it, and would undo this: "
-                "go back there, or let the rule say `guards: {gitops: force}`"
-            )
-            raise Permanent(Reason.GITOPS_OWNED, message)
+        owner = require_allowed(live, self._params.gitops)
         if live.is_paused and self._params.when_paused is not WhenPaused.RESUME:
             message = f"the rollout of {live.name} is paused: resume it, or let the rule say `when-paused: resume`"
             raise Permanent(Reason.PAUSED, message)
         goal = self._goal(live, to_release)
-        return self._foreseen(
-            live, lambda sha: make_plan(self._instance, self._params, live, goal, owner.notes, stored=sha)
-        )
+        stands = standing(self._cluster, self._instance, self._params, live, owner, goal.template)
+
+        def make(sha: str) -> Plan:
+            plan = make_plan(self._instance, self._params, live, goal, stands.notes, stored=sha)
+            return with_pause(plan, stands.pause)
+
+        return self._foreseen(live, make)
 
     def plan_way_back(self, plan: Plan, observation: Observation) -> Plan:
         """Say what undoing takes, from where it stands."""
         live = self._seen(observation)
-        return self._foreseen(
-            live, lambda sha: make_way_back(self._instance, self._params, live, plan, stored=sha)
-        )
+
+        def make(sha: str) -> Plan:
+            return with_resume(make_way_back(self._instance, self._params, live, plan, stored=sha), plan)
+
+        return self._foreseen(live, make)
 
     def preflight(self, plan: Plan) -> None:
         """Let the API server judge the very patch: rights, admission, a template that is still valid."""
         workload = (self._live or self._look()).workload
         preflight.check(self._cluster, self._instance, plan, workload, tried=plan.digest == self._tried)
+        for step in plan.steps:
+            if step.kind is StepKind.PAUSE_OWNER:
+                self._owners.try_pause(step.values)
 
     def evidence(self) -> Seen:
         """Keep the pods' events and the newest of their logs; what cannot be had is recorded as such."""
@@ -137,6 +145,8 @@ class KubernetesDriver:
 
     def inspect(self, step: Step, before: Seen, fence: int) -> StepState:  # noqa: ARG002 - the port's
         """Look whether a change was made. Looking, telling and deleting by uid are simply done again."""
+        if step.kind is StepKind.PAUSE_OWNER:
+            return self._owners.paused(step.values)
         if step.kind is not StepKind.PATCH:
             return StepState.NOT_DONE
         self._steps.newest = workload = self._cluster.get(paths.workload(self._instance))
@@ -144,6 +154,10 @@ class KubernetesDriver:
 
     def perform(self, step: Step, before: Seen, fence: int, deadline_s: float) -> Seen:
         """Do the step as a compare-and-set, and see it done."""
+        if step.kind is StepKind.PAUSE_OWNER:
+            return self._owners.pause(step.values, fence, deadline_s)
+        if step.kind is StepKind.RESUME_OWNER:
+            return self._owners.resume(step.values, deadline_s)
         return self._steps.perform(step, before, fence, deadline_s)
 
     def close(self) -> None:

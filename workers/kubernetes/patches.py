@@ -30,7 +30,7 @@ def change_patch(workload: Json, change: Change) -> Patch:
     A `resourceVersion` that is replaced and stale is answered 409, where a `test` of it would be answered 422,
     as an invalid template is.
     """
-    patch = _guard(workload)
+    patch = guard(workload)
     if change.template is not None:
         patch.append(_op("replace", "/spec/template", change.template))
     if change.replicas is not None:
@@ -49,20 +49,21 @@ def strip_patch(workload: Json) -> Patch | None:
     others = [entry for entry in entries if entry.get("manager") != marks.MANAGER]
     if len(others) == len(entries):
         return None
-    return [*_guard(workload), _op("replace", "/metadata/managedFields", others or [{}])]
+    return [*guard(workload), _op("replace", "/metadata/managedFields", others or [{}])]
 
 
-def escaped(key: str) -> str:
-    """Return a key as one part of a JSON pointer."""
-    return key.replace("~", "~0").replace("/", "~1")
-
-
-def _guard(workload: Json) -> Patch:
+def guard(workload: Json) -> Patch:
+    """Begin a patch that holds only for the very version, and the very object, that was read."""
     metadata = workload["metadata"]
     return [
         _op("replace", "/metadata/resourceVersion", metadata["resourceVersion"]),
         _op("test", "/metadata/uid", metadata["uid"]),
     ]
+
+
+def escaped(key: str) -> str:
+    """Return a key as one part of a JSON pointer."""
+    return key.replace("~", "~0").replace("/", "~1")
 
 
 def _marked(workload: Json, wanted: Mapping[str, str | None]) -> Sequence[dict[str, Any]]:

@@ -89,6 +89,16 @@ def scaledobjects(namespace: str | None, name: str | None = None) -> str:
     return _within(_KEDA, "scaledobjects", namespace, name)
 
 
+def api_group(group: str) -> str:
+    """Lead to what the server says of a group: which versions it serves."""
+    return f"/apis/{_checked(_SUBDOMAIN, group, 'an API group')}"
+
+
+def custom(group: str, version: str, plural: str, namespace: str | None, name: str | None) -> str:
+    """Lead to objects of a kind that is not Kubernetes' own, or to one; group, version and plural are ours."""
+    return _within(f"/apis/{group}/{version}", plural, namespace, name)
+
+
 def read_path(path: str) -> Resource:
     """Say what one of these paths leads to; a subresource is part of the resource, as in `pods/log`."""
     head, *parts = path.strip("/").split("/")

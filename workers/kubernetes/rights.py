@@ -75,10 +75,24 @@ RIGHTS: tuple[Right, ...] = (
     ),
 )
 
+_FOR_PAUSING = "only for `gitops: pause`: to read who keeps a workload, to pause it, and to let it go on"
+PAUSING: tuple[Right, ...] = (
+    Right(
+        "argoproj.io",
+        ("applications",),
+        ("get", "list", "patch"),
+        f"{_FOR_PAUSING}; without `list`, one whose namespace is not marked is looked for in `argocd` alone",
+        optional=True,
+    ),
+    Right("kustomize.toolkit.fluxcd.io", ("kustomizations",), ("get", "patch"), _FOR_PAUSING, optional=True),
+    Right("helm.toolkit.fluxcd.io", ("helmreleases",), ("get", "patch"), _FOR_PAUSING, optional=True),
+)
+"""What is needed besides where a rule says `gitops: pause`, and nowhere else."""
+
 
 def right_for(verb: str, group: str, resource: str) -> Right:
     """Find the line that grants this; for what the table does not know, the line it would be."""
-    for right in RIGHTS:
+    for right in (*RIGHTS, *PAUSING):
         if right.group == group and resource in right.resources and verb in right.verbs:
             return right
     return Right(group, (resource,), (verb,), "asked for by a version of Kubernetes we do not know")
