@@ -1,66 +1,60 @@
-"""Facts from a file: what runs where, so that `rules explain` can name the release without reaching a host."""
+"""Facts from a file: what is known of instances, services, alerts and people; nothing has to be reached."""
 
 from __future__ import annotations
 
-from pathlib import Path
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
-
 from controller.cli.failures import Failed
-from rules.observations import Observation, ReleaseSeen
+from rules.factsfile import parse_facts
 from rules.reading.fileerrors import RuleFileErrors
-from rules.reading.yamlfile import read_yaml
-from rules.reading.yamlnodes import value_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from rules.factsfile import FactsFile
+    from rules.limits import Policy
+    from rules.notifications import Notification
+    from rules.observations import Observation
+    from rules.services import Inventory
+    from rules.world import World
 
 
-class _Release(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What a facts file tells: everything, or in its short form no more than what runs where."""
 
-    name: str
-    complete: bool = True
-    executable: bool = True
-    allowed: bool = True
-    aliases: list[str] = []
-    note: str = ""
-
-    def seen(self, at: int) -> ReleaseSeen:
-        """Return it as a look would have told it."""
-        return ReleaseSeen(order=(at,), **{**self.model_dump(), "aliases": tuple(self.aliases)})
+    world: World | None = None
+    seen: Mapping[str, Observation] | None = None
 
 
-class _Facts(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-    running: str | None = None
-    releases: list[str | _Release] = []
-
-    def observed(self) -> Observation:
-        """Return what a look at the instance would have told; releases are listed from old to new."""
-        seen = (_Release(name=entry) if isinstance(entry, str) else entry for entry in self.releases)
-        releases = tuple(release.seen(at) for at, release in enumerate(seen))
-        return Observation(running=self.running, arrival="", fence=0, releases=releases)
-
-
-_FILE = TypeAdapter(dict[str, _Facts])
-
-
-def read_facts(path: Path) -> Mapping[str, Observation]:
-    """Read `{INSTANCE: {running: RELEASE, releases: [old, …, new]}}`, by instance id."""
+def read_facts(path: Path) -> FactsFile:
+    """Read a facts file; every mistake in it ends the command."""
     try:
-        document = read_yaml(path.read_bytes(), str(path))
-        facts = _FILE.validate_python(value_of(document.root))
+        return parse_facts(path.read_bytes(), str(path))
     except OSError as error:
         raise Failed(f"{path} cannot be read: {error.strerror}.") from error
     except RuleFileErrors as error:
+        raise Failed(f"{error}\nThe reference of facts files is docs/reference/facts.md.") from error
+
+
+def known(
+    facts: FactsFile,
+    inventory: Inventory,
+    notification: Notification,
+    *,
+    clusters: Sequence[str],
+    policy: Policy,
+) -> Known:
+    """Say what is known about a notification."""
+    try:
+        world = facts.world(
+            inventory, notification.alerts, clusters=clusters, policy=policy, truncated=notification.truncated
+        )
+    except RuleFileErrors as error:
         raise Failed(str(error)) from error
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(map(str, first["loc"]))
-        raise Failed(
-            f"{path}: {where}: {first['msg']}. Write {{INSTANCE: {{running: RELEASE, releases: [OLD, …, NEW]}}}}."
-        ) from error
-    return {instance: fact.observed() for instance, fact in facts.items()}
+    if not facts.seen_only:
+        return Known(world=world)
+    seen = {ident: one.observation for ident, one in world.instances.items() if one.observation is not None}
+    return Known(seen=seen)

@@ -38,7 +38,10 @@ def check(*, files: tuple[Path, ...], inventory: Path | None, as_json: bool, con
 @click.option(
     "--payload", type=click.Path(path_type=Path, allow_dash=True), help="Alertmanager's webhook body; - reads it."
 )
-@click.option("--facts", type=_FILES, help="What runs where, as JSON or YAML, to name the release as well.")
+@click.option("--alertmanager", metavar="URL", help="In place of a body: what fires there now.")
+@click.option("--receiver", help="With --alertmanager: only what is routed to this receiver.")
+@click.option("--facts", type=_FILES, help="What is known (docs/reference/facts.md): every guard is asked then.")
+@click.option("--why", "--verbose", "-v", is_flag=True, help="Print every guard, fact and candidate.")
 @click.option("--live", is_flag=True, help="Ask the running controller what it would take; changes nothing.")
 @click.option("--expanded", metavar="RULE", help="Print this rule with every default filled in.")
 @_inventory_option
@@ -48,7 +51,10 @@ def explain(  # noqa: PLR0913 - the words of the command line
     *,
     files: tuple[Path, ...],
     payload: Path | None,
+    alertmanager: str | None,
+    receiver: str | None,
     facts: Path | None,
+    why: bool,
     live: bool,
     expanded: str | None,
     inventory: Path | None,
@@ -56,18 +62,25 @@ def explain(  # noqa: PLR0913 - the words of the command line
     config: Path | None,
     url: str | None,
 ) -> None:
-    """Say what each rule would do for each alert of a notification, and why."""
+    """Say what each rule would do for each alert, and why.
+
+    The alerts are those of a notification, or those that fire now in an Alertmanager. Without --facts and --live
+    it says what the rules select. With --facts every guard is asked and the release is chosen; nothing is reached.
+    """
     from controller.cli.options import api  # noqa: PLC0415
+    from controller.cli.rules_explain import Asked, Shown, print_expanded  # noqa: PLC0415
     from controller.cli.rules_explain import explain as run  # noqa: PLC0415
-    from controller.cli.rules_explain import print_expanded  # noqa: PLC0415
 
     if expanded is not None:
         print_expanded(files, config, expanded, as_json=as_json)
-    elif payload is None:
-        raise click.UsageError("Say which alerts: --payload FILE (or - for standard input), or --expanded RULE.")
-    else:
-        server = api(config, url) if live else None
-        run(files, inventory, config, payload=payload, facts=facts, server=server, as_json=as_json)
+        return
+    if (payload is None) == (alertmanager is None):
+        raise click.UsageError(
+            "Say which alerts: --payload FILE (or - for standard input), --alertmanager URL, or --expanded RULE."
+        )
+    server = api(config, url) if live else None
+    asked = Asked(payload, alertmanager, receiver)
+    run(files, inventory, config, asked, facts=facts, server=server, shown=Shown(as_json=as_json, why=why))
 
 
 @command.command("schema")

@@ -5,20 +5,22 @@ from __future__ import annotations
 import io
 import json
 import sys
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import click
 from ruamel.yaml import YAML
 
-from controller.cli.facts import read_facts
+from controller.cli.explained import print_alert
+from controller.cli.facts import Known, known, read_facts
 from controller.cli.failures import Failed, Unusable
 from controller.cli.live import Live
 from controller.cli.options import load
 from controller.cli.rules_check import named
-from controller.cli.terminal import clean, coloured, faint, print_json, say
+from controller.cli.terminal import print_json, say
 from controller.settings.clusters import clusters_in_force
 from controller.settings.reading import read_inventory, read_rules
 from rules import explain as explaining
+from rules.limits import NO_POLICY
 from rules.notifications import BadBody, Notification, parse_notification
 from rules.services import Inventory
 
@@ -30,39 +32,66 @@ if TYPE_CHECKING:
     from rules.reading.fileerrors import FileError
     from rules.rulefile import RuleSet
 
-_LABELS_SHOWN = 8
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """How the answer is printed. `why`: with every guard, its facts and every candidate."""
+
+    as_json: bool = False
+    why: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Which alerts: those of a body, or those that fire now in an Alertmanager."""
+
+    payload: Path | None = None
+    alertmanager: str | None = None
+    receiver: str | None = None
+
+    def read(self) -> tuple[bytes, Notification]:
+        """Return the body, and what it says."""
+        if self.alertmanager is not None:
+            from controller.cli.firing import firing  # noqa: PLC0415 - only who asks for it needs HTTP
+
+            return firing(self.alertmanager, self.receiver)
+        assert self.payload is not None  # noqa: S101 - the command line says so
+        body = _body(self.payload)
+        return body, _parsed(self.payload, body)
 
 
 def explain(
     files: Sequence[Path],
     inventory: Path | None,
     config: Path | None,
+    asked: Asked,
     *,
-    payload: Path,
     facts: Path | None,
     server: Api | None,
-    as_json: bool,
+    shown: Shown,
 ) -> None:
     """Print one block for each alert, with one line for each rule."""
-    clusters = _clusters(config) if config or not files else None
+    settings = load(config) if config or not files else None
+    clusters = None if settings is None else tuple(clusters_in_force(settings.clusters))
     files, inventory = named(files, inventory, config)
     rules = _rules(files)
     hosts = _hosts(inventory, needed=any(rule.target.hosts is not None for rule in rules.rules))
-    body = _body(payload)
-    notification = _parsed(payload, body)
-    seen = read_facts(facts) if facts else None
-    entries = explaining.explain(rules, hosts, notification.alerts, seen, clusters=clusters)
+    told = None if facts is None else read_facts(facts)
+    body, notification = asked.read()
+    policy = NO_POLICY if settings is None else settings.policy
+    what = Known() if told is None else known(told, hosts, notification, clusters=clusters or (), policy=policy)
+    entries = explaining.explain(rules, hosts, notification.alerts, what.seen, clusters=clusters, world=what.world)
     if server is not None:
         live = Live.of(server, rules.rules)
         live.find_workloads(entries, json.loads(body))
         for entry, alert in zip(entries, notification.alerts, strict=True):
             live.complete(entry, alert)
-    if as_json:
+    if shown.as_json:
         print_json(
             {"alerts": entries, "bad": [{"index": b.index, "problem": b.problem} for b in notification.bad]}
         )
     else:
-        _print(entries, notification)
+        _print(entries, notification, shown)
 
 
 def print_expanded(files: Sequence[Path], config: Path | None, name: str, *, as_json: bool) -> None:
@@ -89,10 +118,6 @@ def _rules(files: Sequence[Path]) -> RuleSet:
     if rules is None:
         raise _wrong(errors)
     return rules
-
-
-def _clusters(config: Path | None) -> tuple[str, ...]:
-    return tuple(clusters_in_force(load(config).clusters))
 
 
 def _hosts(inventory: Path | None, *, needed: bool) -> Inventory:
@@ -126,36 +151,12 @@ def _parsed(payload: Path, body: bytes) -> Notification:
         raise Failed(f"{payload}: {error}. Give it a body as Alertmanager's webhook sends it.") from error
 
 
-def _print(entries: Sequence[dict[str, Any]], notification: Notification) -> None:
+def _print(entries: Sequence[dict[str, Any]], notification: Notification, shown: Shown) -> None:
     for entry in entries:
-        _print_alert(entry)
+        print_alert(entry, why=shown.why)
     for bad in notification.bad:
         say(f"alert {bad.index} of the body cannot be read: {bad.problem}", style="red")
     if notification.truncated:
         say(f"{notification.truncated} more alerts were cut off by Alertmanager (max_alerts).", style="yellow")
     if not entries:
-        say("The body holds no alert.")
-
-
-def _print_alert(entry: dict[str, Any]) -> None:
-    labels = dict(entry["labels"])
-    name = labels.pop("alertname", "(no alertname)")
-    click.echo(f"{click.style(clean(name), bold=True)}  {clean(entry['status'])}  {faint(entry['fingerprint'])}")
-    shown = [f'{label}="{value}"' for label, value in sorted(labels.items())]
-    more = f", and {len(shown) - _LABELS_SHOWN} more" if len(shown) > _LABELS_SHOWN else ""
-    if shown:
-        say(f"  {', '.join(shown[:_LABELS_SHOWN])}{more}", style="bright_black")
-    width = max((len(clean(decision["rule"])) for decision in entry["decisions"]), default=0)
-    for decision in entry["decisions"]:
-        _print_decision(decision, width)
-    say()
-
-
-def _print_decision(decision: dict[str, Any], width: int) -> None:
-    rule = f"{clean(decision['rule']):<{width}}"
-    if decision["outcome"] == "no-match":
-        say(f"  {rule}  no-match   {decision['detail']}", style="bright_black")
-        return
-    padding = " " * (9 - len(decision["outcome"]))
-    click.echo(f"  {rule}  {coloured(decision['outcome'])}{padding}  {clean(decision['reason'])}: ", nl=False)
-    say(decision["detail"])
+        say("There is no alert.")

@@ -95,7 +95,7 @@ unknown = BeforeValidator(lambda value: None if value == "unknown" else value)
 
 def short(key: str) -> BeforeValidator:
     """Take a text in place of a mapping that has this one key."""
-    return BeforeValidator(lambda value: {key: value} if isinstance(value, str) else value)
+    return BeforeValidator(lambda value: {key: value} if isinstance(value, str | Unclear) else value)
 
 
 Time = Annotated[
