@@ -40,6 +40,8 @@ def _about_hosts(rule: RuleModel) -> Iterator[tuple[Loc, str]]:
             yield (field, "[key]"), f"`{field}` {_OF_KUBERNETES}"
     if "gitops" in rule.guards.model_fields_set:
         yield ("guards", "gitops", "[key]"), f"`gitops` {_OF_KUBERNETES}"
+    if rule.waves.by:
+        yield ("waves", "by", "[key]"), f"`by` {_OF_KUBERNETES}"
     for at, entry in enumerate(rule.to):
         if isinstance(entry, (SameAs, ScaleToZero)):
             word = "same-as" if isinstance(entry, SameAs) else "scale-to-zero"

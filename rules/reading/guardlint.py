@@ -53,13 +53,13 @@ def _odd_waves(rule: Rule) -> Iterator[str]:
 
 
 def _takes_any_suspect(target: Target) -> bool:
-    """Tell whether no alert of the rule need name an instance, and nothing says what it must run."""
+    """Tell whether labels alone choose the instances, whatever they run; that nothing chooses is odd by itself."""
     if target.running is not None or target.arrived_within_s is not None:
         return False
-    if target.hosts is not None:
-        return target.hosts.instance is None
-    within = target.kubernetes
-    return within is not None and within.selector is not None and within.workload is None
+    chosen, within = bool(target.only or target.except_), target.kubernetes
+    if within is None:
+        return chosen and target.hosts is not None and target.hosts.instance is None
+    return within.workload is None and within.selector is not None and (chosen or bool(within.selector))
 
 
 def _is_about_itself(when: When, unless: tuple[Matcher, ...]) -> bool:

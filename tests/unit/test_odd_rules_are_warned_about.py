@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from rules.reading.surroundings import Surroundings
 from rules.rulefile import RuleFileErrors, combine, parse_rules
 
 HEAD = "version: rules/v1\ndefaults: {mode: act, to: [previous]}\nrules:\n"
@@ -56,12 +57,13 @@ def test_a_rule_that_takes_every_host():
     (found,) = warnings(rule("a", matchers('a="b"'), "{hosts: {}, service: shop}"))
     assert "`a` takes every host of the service back" in found
     for choice in ("only: {track: canary}", "except: {track: stable}", 'running: "{{ $labels.version }}"'):
-        assert warnings(rule("a", matchers('a="b"'), f"{{hosts: {{}}, service: shop, {choice}}}")) == []
+        target = f"{{hosts: {{}}, service: shop, arrived-within: 2h, {choice}}}"
+        assert warnings(rule("a", matchers('a="b"'), target)) == []
 
 
 def test_a_rule_that_names_neither_instance_nor_service():
     """It depends on labels that the rule does not show."""
-    (found,) = warnings(rule("a", matchers('a="b"'), "{hosts: {}, only: {track: canary}}"))
+    (found,) = warnings(rule("a", matchers('a="b"'), "{hosts: {}, only: {track: canary}, arrived-within: 1h}"))
     assert "names neither an instance nor a service" in found
 
 
@@ -79,13 +81,106 @@ def test_a_rule_that_takes_every_workload_on_purpose(which, target):
     place = "cluster" if which == "of the cluster" else "namespace"
     assert f"`a` takes every workload of the {place} back on an alert that names none" in found
     for choice in ("only: {track: canary}", "except: {track: stable}", 'running: "{{ $labels.version }}"'):
-        assert warnings(rule("a", matchers('a="b"'), f"{target}, {choice}}}")) == []
+        assert warnings(rule("a", matchers('a="b"'), f"{target}, arrived-within: 2h, {choice}}}")) == []
 
 
 @pytest.mark.parametrize("within", ["{}", "{selector: {app: web}}", '{selector: {app: web}, namespace: "*"}'])
 def test_a_rule_about_what_the_alert_names_or_some_labels(within):
-    """Is no reason for a warning."""
-    assert warnings(rule("a", matchers('a="b"'), f"{{kubernetes: {within}}}")) == []
+    """Is no reason for a warning, as long as it says what is suspected."""
+    assert warnings(rule("a", matchers('a="b"'), f"{{kubernetes: {within}, arrived-within: 2h}}")) == []
+
+
+SUSPECTS = {
+    "hosts": "{hosts: {}, service: shop, only: {track: canary}}",
+    "workloads": "{kubernetes: {selector: {app: web}}}",
+    "workloads of the cluster": '{kubernetes: {selector: {app: web}, namespace: "*"}, only: {track: canary}}',
+}
+
+
+@pytest.mark.parametrize("target", SUSPECTS.values(), ids=SUSPECTS)
+def test_an_alert_that_names_no_instance_needs_suspects(target):
+    """Else whatever is selected is taken, however long it has run what it runs."""
+    (found,) = warnings(rule("a", matchers('a="b"'), target))
+    assert "`a` is about alerts that name no instance" in found
+    assert "`arrived-within: 2h`" in found
+    for more in ("arrived-within: 2h", 'running: "{{ $labels.version }}"'):
+        assert warnings(rule("a", matchers('a="b"'), f"{target[:-1]}, {more}}}")) == []
+
+
+def test_suspects_that_are_too_old_to_be_the_cause():
+    """One of the two times says nothing."""
+    target = "{hosts: {}, service: shop, only: {track: canary}, arrived-within: 3h}"
+    (found,) = warnings(rule("a", matchers('a="b"'), target))
+    assert "suspects releases of the last 3h, but `caused-by-release` refuses those older than 2h" in found
+
+
+def test_a_rule_that_acts_and_does_not_ask_for_the_cause():
+    """A rule that asks a person may leave that to them."""
+    off = "    guards: {caused-by-release: off}\n"
+    (found,) = warnings(rule("a", matchers('a="b"'), more=off))
+    assert "`a` acts on its own and does not ask whether the release is the cause" in found
+    assert warnings(rule("a", matchers('a="b"'), more=f"{off}    mode: ask\n")) == []
+
+
+ITSELF = {
+    "the same matcher": ('a=~"x.*"', 'a=~"x.*"'),
+    "the value that is asked for": ('a="x"', 'a=~"x|y"'),
+    "one of the values": ('a=~"x|y"', 'a="y"'),
+}
+
+
+@pytest.mark.parametrize(("when", "unless"), ITSELF.values(), ids=ITSELF)
+def test_an_alert_that_is_its_own_excuse(when, unless):
+    """`unless` means another alert."""
+    text = f"{{matchers: ['{when}'], unless: {{matchers: ['{unless}'], equal: [cluster]}}}}"
+    (found,) = warnings(rule("a", text))
+    assert "`unless` of `a` holds for the very alerts that the rule is about" in found
+
+
+@pytest.mark.parametrize("unless", ['a="z"', 'b="x"', 'a!="x"', '{a="x", b="y"}'])
+def test_an_alert_of_another_cause(unless):
+    """Is what `unless` is for."""
+    assert warnings(rule("a", f"{{matchers: ['a=\"x\"'], unless: {{matchers: ['{unless}']}}}}")) == []
+
+
+def test_a_first_wave_that_is_never_allowed():
+    """The campaign would hold before it began."""
+    (found,) = warnings(rule("a", matchers('a="b"'), more="    waves: [12, 100%]\n"))
+    assert "the first wave of `a` takes 12 instances, but `affected.max` allows 10" in found
+    assert warnings(rule("a", matchers('a="b"'), more="    waves: [10, 100%]\n")) == []
+
+
+DEFINE_IT = "define it under `policy.freeze` there, or remove it here"
+KNOWN = Surroundings(frozenset({"christmas", "week-end"}), frozenset({"oncall"}), group_interval_s=60)
+
+
+def test_what_the_settings_do_not_define():
+    """Each name at its place, once, though every rule inherits it; with what was probably meant."""
+    head = HEAD.replace("to: [previous]", "to: [previous], notify: [oncal]")
+    text = head + rule("a", matchers('x="1"'), more="    guards: {freeze: [week-ends, easter]}\n")
+    text += rule("b", matchers('x="2"'), more="    guards: {freeze: [christmas]}\n    notify: [oncall]\n")
+    found = [str(error) for error in KNOWN.errors(parse_rules(text, "r.yaml"))]
+    assert found == [
+        "r.yaml:7:23: the settings know no freeze window `week-ends`; did you mean `week-end`?",
+        f"r.yaml:7:34: the settings know no freeze window `easter`; {DEFINE_IT}",
+        "r.yaml:2:48: the settings know no channel `oncal`; did you mean `oncall`?",
+    ]
+
+
+def test_a_wait_that_is_over_before_anybody_can_say():
+    """Alertmanager tells of a resolve with the next group interval."""
+    short = rule("a", matchers('x="1"'), more="    verify: {cleared-within: 119s}\n")
+    enough = rule("b", matchers('x="2"'), more="    verify: {cleared-within: 2m}\n")
+    (found,) = KNOWN.warnings(parse_rules(HEAD + short + enough, "r.yaml"))
+    assert str(found).startswith("r.yaml:4:11: `a` waits 1m59s for the alert to be gone")
+    assert "it can take 2m" in found.message
+
+
+def test_what_rules_name_is_known_across_files():
+    """A set of several files names what each of them names."""
+    more = "    notify: [nobody]\n"
+    sets = [parse_rules(HEAD + rule(n, matchers(f'x="{n}"'), more=more), f"{n}.yaml") for n in ("a", "b")]
+    assert [error.file for error in KNOWN.errors(combine(sets))] == ["a.yaml", "b.yaml"]
 
 
 def test_scale_to_zero_is_the_last_resort():
@@ -144,23 +239,25 @@ APART = {
         rule("b", "{any: [{matchers: ['x=\"2\"']}, {matchers: ['x=\"3\"']}]}"),
     ),
     "another track": (
-        rule("a", matchers('x="1"'), "{hosts: {}, service: s, only: {track: canary}}"),
-        rule("b", matchers('x="1"'), "{hosts: {}, service: s, only: {track: [stable, beta]}}"),
+        rule("a", matchers('x="1"'), "{hosts: {}, service: s, only: {track: canary}, arrived-within: 1h}"),
+        rule("b", matchers('x="1"'), "{hosts: {}, service: s, only: {track: [stable, beta]}, arrived-within: 1h}"),
     ),
     "an excluded track": (
-        rule("a", matchers('x="1"'), "{hosts: {}, service: s, only: {track: canary}}"),
-        rule("b", matchers('x="1"'), "{hosts: {}, service: s, except: {track: canary}}"),
+        rule("a", matchers('x="1"'), "{hosts: {}, service: s, only: {track: canary}, arrived-within: 1h}"),
+        rule("b", matchers('x="1"'), "{hosts: {}, service: s, except: {track: canary}, arrived-within: 1h}"),
     ),
     "another service": (
-        rule("a", matchers('x="1"'), "{hosts: {}, service: s, only: {track: canary}}"),
-        rule("b", matchers('x="1"'), "{hosts: {}, service: t, only: {track: canary}}"),
+        rule("a", matchers('x="1"'), "{hosts: {}, service: s, only: {track: canary}, arrived-within: 1h}"),
+        rule("b", matchers('x="1"'), "{hosts: {}, service: t, only: {track: canary}, arrived-within: 1h}"),
     ),
     "hosts and workloads": (rule("a", matchers('x="1"')), rule("b", matchers('x="1"'), "{kubernetes: {}}")),
     "another cluster": kubernetes("{cluster: eu}", "{cluster: us}"),
     "another namespace": kubernetes("{namespace: shop}", "{namespace: cart}"),
     "another workload": kubernetes("{workload: web}", "{workload: deployment/db}"),
     "another kind": kubernetes("{workload: sts/web}", "{workload: deployment/web}"),
-    "another selector": kubernetes("{selector: {app: web}}", "{selector: {app: db, tier: back}}"),
+    "another selector": kubernetes(
+        "{selector: {app: web}}, arrived-within: 1h", "{selector: {app: db, tier: back}}, arrived-within: 1h"
+    ),
     "another pod template": kubernetes("{}, only: {track: canary}", "{}, except: {track: canary}"),
     "one only observes": (rule("a", matchers('x="1"')), rule("b", matchers('x="1"'), more="    mode: observe\n")),
 }
