@@ -23,6 +23,7 @@ from controller.web.log_limits import LogLimit
 from controller.web.metrics import Metrics, StateCollector
 from controller.web.receiver import Receiver
 from controller.web.refusals import Refusal, json_response, unavailable
+from controller.web.releases import releases_blueprint
 from controller.web.reloading import reloading_blueprint
 from controller.web.why import why_blueprint
 from rules.notifications import BadBody
@@ -55,6 +56,7 @@ def create_app(settings: Settings, ledger: Ledger, house: House) -> Flask:
     clusters = {name: found.namespaces for name, found in clusters_in_force(settings.clusters).items()}
     app.register_blueprint(api_blueprint(ledger, house, door, clusters))
     app.register_blueprint(hands_blueprint(ledger, house, door, clusters))
+    app.register_blueprint(releases_blueprint(ledger, house, door, clusters))
     app.register_blueprint(answering_blueprint(ledger, door))
     app.register_blueprint(why_blueprint(ledger, house, door))
     return app
