@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rules.guards.budget import COOLDOWN, LIMITS, cooldown, limits
-from rules.guards.capacity import AFFECTED, HEALTHY, WAVES, affected_alone, min_healthy, waves
+from rules.guards.capacity import AFFECTED, HEALTHY, affected_alone, min_healthy
 from rules.guards.causality import CAUSED, STALE, caused_by_release, stale_alert
 from rules.guards.freezing import FROZEN, frozen
 from rules.guards.hand import LOCKED, OPTED_IN, OWN_HAND, PAUSED, deploy_locked, opted_in, own_hand, paused
@@ -17,6 +17,7 @@ from rules.guards.requirement import REQUIRE, required
 from rules.guards.seeing import CLOCKS, MONITORED, clocks, monitored
 from rules.guards.signals import ALSO, LASTING, UNLESS, common_cause, corroborated, lasting
 from rules.guards.storm import STORM, storm
+from rules.guards.waves import WAVES, waves
 
 if TYPE_CHECKING:
     from rules.guards.answers import Guard

@@ -73,7 +73,7 @@ def campaign_id(case: Case) -> str:
     if case.campaign.id:
         return case.campaign.id
     ours = running(case)
-    return campaign_of(case.rule.name, case.service.name, case.service.environment, ours.name if ours else "")
+    return campaign_of(case.rule.name, case.service.name, case.service.environment, ours.word if ours else "")
 
 
 def _reached(who: str, ats: list[int], limit: Limits, case: Case) -> Iterator[tuple[str, int | None]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import floor
 from typing import TYPE_CHECKING
 
-from rules.campaigns import WAVES, members_of, slot
+from rules.campaigns import members_of
 from rules.decisions import Reason
 from rules.facts import MemberState
 from rules.guards.answers import Answer, UsedFact, Verdict, used
@@ -87,13 +87,5 @@ def min_healthy(case: Case) -> Answer | None:
     return Answer(HEALTHY, Verdict.HOLD, Reason.TOO_FEW_HEALTHY, detail, facts)
 
 
-def waves(case: Case) -> Answer:
-    """Ask whether it is this instance's turn within its campaign."""
-    return slot(case.rule.waves, case.campaign, case.instance.id, case.instance.cluster)
-
-
 def _peers(case: Case) -> tuple[Peer, ...] | None:
     return None if case.service.peers is None else case.service.peers.value
-
-
-__all__ = ["AFFECTED", "HEALTHY", "WAVES", "affected", "affected_alone", "min_healthy", "waves"]

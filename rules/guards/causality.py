@@ -89,7 +89,7 @@ def _timed(
     if came.by_ms > onset + skew:
         detail = (
             f"{began}, and {name} arrived some time between {clock(came.earliest_ms)} and {clock(came.by_ms)}: "
-            "nobody can tell which was first; look at the deployer's log, and roll back by hand if it was the release"
+            "nobody can tell which was first; look at the deployer's log, and roll back by hand if the release was"
         )
         return Verdict.HOLD, Reason.RELEASE_UNKNOWN, detail
     if onset - came.by_ms > within_ms:

@@ -50,6 +50,13 @@ class Release:
         """What people call it; empty where nothing runs."""
         return self.words[0] if self.words else ""
 
+    @property
+    def word(self) -> str:
+        """The word by which it is the same one on every instance: its manifest's version, or its own."""
+        if self.manifest is not None:
+            return self.manifest.version
+        return _version(self.name) if _version(self.name) in self.words else self.name
+
     def is_called(self, word: str) -> bool:
         """Whether `word` names it, with or without the v of a version."""
         if self.manifest is not None and self.manifest.is_called(word):
