@@ -33,6 +33,7 @@ _SECTIONS: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "status": ("controller.cli.status", "Show on one screen what is going on."),
         "history": ("controller.cli.history", "List rollbacks, the newest first."),
         "show": ("controller.cli.show", "Show one rollback: who, what, why, and every step."),
+        "why": ("controller.cli.why", "Say why something was done, or was not."),
         "rollback": ("controller.cli.rollback", "Roll instances of a service back, by hand."),
         "cancel": ("controller.cli.cancel", "Cancel a rollback that has not changed anything yet."),
         "undo": ("controller.cli.undo", "Take a rollback back, and the marks that it left."),

@@ -28,6 +28,11 @@ def path_of(ident: str, *more: str) -> str:
     return "/".join(("rollbacks", ident, *more))
 
 
+def asks(record: dict[str, Any]) -> bool:
+    """Whether a rollback waits for a person's answer."""
+    return bool(record["state"] == "waiting" and record.get("asked") and not record.get("approved_by"))
+
+
 def standing(record: dict[str, Any]) -> str:
     """Return the outcome of an ended rollback, else its state."""
     return str(record["outcome"] if record["state"] == "ended" and record["outcome"] else record["state"])
@@ -97,6 +102,7 @@ def next_step(record: dict[str, Any]) -> str:
         "failed": f"{mend}; {again} tries again.",
         "refused": f"Nothing was changed. {mend}; {again} tries again.",
         "cancelled": f"Nothing, or {again} if it is wanted after all.",
+        "expired": f"Nobody answered in time and nothing was changed; {again} does it by hand.",
     }
     by_state = {
         "planned": f"Wait: a worker picks it up. `rollbackctl cancel {ident}` stops it before the first change.",
@@ -107,4 +113,8 @@ def next_step(record: dict[str, Any]) -> str:
         "verifying": "Wait: the change is made, and the alerts behind it must resolve now.",
         "held": f"Look at the instance and set it right by hand, then `rollbackctl cancel {ident}` frees it.",
     }
+    if record["reason"] == "denied":
+        return f"Nothing was changed, as a person said; {again} if it is wanted after all."
+    if asks(record):
+        return f"Answer it: `rollbackctl approve {ident}` or `rollbackctl deny {ident} --reason …`."
     return by_outcome.get(standing(record)) or by_state.get(record["state"], "Look at the log of the workers.")

@@ -20,11 +20,6 @@ Entry = tuple[str, list[str]]
 """What it is about, and what is to say of it."""
 
 
-def asks(record: dict[str, Any]) -> bool:
-    """Whether a rollback waits for a person's answer."""
-    return bool(record["state"] == "waiting" and record.get("asked") and not record.get("approved_by"))
-
-
 def print_asked(records: Iterable[dict[str, Any]], now: datetime) -> None:
     """Print each question with what speaks for it, until when it is open, and how to answer."""
     print_entries(

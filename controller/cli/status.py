@@ -8,8 +8,8 @@ from typing import Any
 import click
 
 from controller.cli.options import api, api_options, json_option
+from controller.cli.records import asks
 from controller.cli.sections import (
-    asks,
     print_asked,
     print_differing,
     print_hands,

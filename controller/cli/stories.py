@@ -37,12 +37,21 @@ def told(entry: dict[str, Any]) -> str:
             return _done(entry)
         case "prepared":
             return "looked at the target, kept the evidence, chose " + _chosen(entry)
+        case "judged" | "asked":
+            return _judged(entry)
         case "taken-over":
             return f"taken over by another worker while {entry.get('state', 'under way')}"
         case "way-back":
             return f"not good, going back: {entry.get('detail') or entry.get('reason')}"
         case kind:
             return str(entry.get("detail") or kind)
+
+
+def _judged(entry: dict[str, Any]) -> str:
+    found = entry["judgement"]
+    if entry["kind"] == "asked":
+        return f"asked a person ({found['reason']}): {found['detail']}"
+    return f"{found['outcome']} ({found['reason']}): {found['detail']}"
 
 
 def _done(entry: dict[str, Any]) -> str:
@@ -55,7 +64,8 @@ def _done(entry: dict[str, Any]) -> str:
 
 
 def _chosen(entry: dict[str, Any]) -> str:
-    kept = next((c for c in entry.get("candidates", ()) if c["kept"]), None)
+    considered = entry.get("candidates") or (entry.get("judgement") or {}).get("candidates") or ()
+    kept = next((c for c in considered if c["kept"]), None)
     return "-" if kept is None else f"{kept['release']} ({kept['detail'] or kept['reason']})"
 
 

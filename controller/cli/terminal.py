@@ -44,7 +44,7 @@ def say(text: str = "", *, style: str | None = None, bold: bool = False, err: bo
     click.secho(clean(text), fg=style, bold=bold or None, err=err)
 
 
-def say_under(text: str, indent: int, *, dim: bool = False) -> None:
+def say_under(text: str, indent: int, *, dim: bool = False, bold: bool = False) -> None:
     """Print a paragraph that steps in; on a terminal it is broken between words, in a pipe it is one line."""
     words = clean(text)
     if sys.stdout.isatty():
@@ -58,7 +58,7 @@ def say_under(text: str, indent: int, *, dim: bool = False) -> None:
             break_long_words=False,
             break_on_hyphens=False,
         ).removeprefix(margin)
-    click.echo(click.style(" " * indent + words, dim=dim or None))
+    click.echo(click.style(" " * indent + words, dim=dim or None, bold=bold or None))
 
 
 def coloured(word: str) -> str:

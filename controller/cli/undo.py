@@ -48,6 +48,8 @@ def command(  # noqa: PLR0913 - the words of the command line
     elif not as_json:
         where = read_instance(answer["instance"]).label
         say(f"{answer['id']}  undoes {answer['undoes']}: {where}: {answer['from']} → {answer['to']}")
+        if answer["lifted"]:
+            say(f"Its marks are lifted from {', '.join(answer['lifted'])}; see `rollbackctl releases list`.")
         if answer["demoted"]:
             rule = answer["demoted"]
             say(f"Rule {rule} only asks from now on; `rollbackctl promote {rule}` trusts it again.")

@@ -10,7 +10,7 @@ import orjson
 
 from controller.ledger.connection import Client, Scripts, translated
 from controller.ledger.keys import DECISIONS, key
-from controller.ledger.records import DecisionSeen, iso
+from controller.ledger.records import DecisionSeen, Episode, iso
 from rules.decisions import Decision, Outcome
 from rules.judgement import shown
 
@@ -43,6 +43,15 @@ class Decided:
         return self.fingerprint, self.rule_digest, _text(whole), instances, _text(body)
 
 
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """An alert's last episode: when we first heard of it, and the rollbacks that it led to or joined."""
+
+    episode: Episode
+    opened_ms: int
+    rollbacks: tuple[str, ...]
+
+
 def _text(body: object) -> str:
     return orjson.dumps(body).decode()
 
@@ -64,13 +73,15 @@ class Decisions:
         left = int(self._scripts.run("decide", notification, token, rows))
         return None if left < 0 else left
 
-    def list(self, limit: int = 100, *, fingerprint: str | None = None) -> tuple[DecisionSeen, ...]:
+    def list(
+        self, limit: int = 100, *, fingerprint: str | None = None, since_ms: int = 0
+    ) -> tuple[DecisionSeen, ...]:
         """Read the newest decisions, newest first; the ledger keeps about the last 20,000."""
         found: list[DecisionSeen] = []
         newest = "+"
         while len(found) < limit:
             with translated():
-                entries = self._client.xrevrange(DECISIONS, max=newest, count=500)
+                entries = self._client.xrevrange(DECISIONS, max=newest, min=since_ms, count=500)
             for ident, fields in entries:
                 if fingerprint in (None, fields["fingerprint"]) and len(found) < limit:
                     found.append(_seen(ident, fields))
@@ -85,6 +96,16 @@ class Decisions:
             raw = self._client.hgetall(key("episode", fingerprint))
         decided = {name.partition(":")[2]: text for name, text in raw.items() if name.startswith("rule:") and text}
         return {digest: orjson.loads(text) for digest, text in decided.items()}
+
+    def remembered(self, fingerprint: str) -> Remembered | None:
+        """Return what is remembered of an alert's last episode; None where it is forgotten, or met no rule."""
+        with translated():
+            raw = self._client.hgetall(key("episode", fingerprint))
+        if not raw.get("labels"):
+            return None
+        opened_ms = int(raw.get("opened") or raw.get("first") or 0)
+        rollbacks = tuple((raw.get("rollbacks") or "").split())
+        return Remembered(Episode.of(fingerprint, raw), opened_ms, rollbacks)
 
     def labels(self, fingerprints: Iterable[str]) -> dict[str, dict[str, str]]:
         """Return the labels of alerts that are remembered, by fingerprint."""

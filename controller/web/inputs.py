@@ -12,7 +12,9 @@ from pydantic import BaseModel, ConfigDict, Field, PlainValidator, ValidationErr
 
 from controller.web.bodies import read_body
 from controller.web.refusals import Refusal
+from rules.choosing.fitness import OVERRIDES
 from rules.durations import parse_duration, write_duration
+from rules.guards import BIND_PERSONS
 from rules.to import SameAs, Version, read_to, write_to
 from rules.to import To as ToEntry
 
@@ -72,7 +74,17 @@ To = Annotated[list[Annotated[Any, PlainValidator(_entry_of_to)]], Field(min_len
 Instances = Annotated[list[Annotated[str, Field(min_length=1, max_length=800)]], Field(min_length=1)]
 
 
-Overridden = Annotated[tuple[Annotated[str, Field(pattern=r"^[a-z][a-z-]{0,40}$")], ...], Field(max_length=40)]
+WAIVABLE = BIND_PERSONS | {*OVERRIDES, *OVERRIDES.values()}
+
+
+def _waivable(name: object) -> str:
+    if not isinstance(name, str) or name not in WAIVABLE:
+        there = ", ".join(sorted({*BIND_PERSONS, *OVERRIDES.values()}))
+        raise ValueError(f"{json.dumps(name)[:60]} is nothing that a person sets aside; write one of {there}")
+    return str(name)
+
+
+Overridden = Annotated[list[Annotated[str, PlainValidator(_waivable)]], Field(max_length=40)]
 """Guards, and reasons against a release, that a person sets aside by name."""
 
 _USUAL = {"restore": "auto", "pin": "auto", "gitops": "refuse", "when_paused": "hold"}
@@ -92,7 +104,7 @@ class RollbackAsked(_Strict):
     pin: Literal["auto", "never"] = "auto"
     gitops: Literal["refuse", "force"] = "refuse"
     when_paused: Literal["hold", "resume"] = "hold"
-    override: Overridden = ()
+    override: Overridden = []
     reason: Sentence = ""
     dry_run: bool = False
 
@@ -148,7 +160,7 @@ class UndoAsked(_Strict):
 
     reason: Sentence = ""
     false_alarm: bool = False
-    override: Overridden = ()
+    override: Overridden = []
 
 
 def _between(least_s: float, most_s: float) -> PlainValidator:

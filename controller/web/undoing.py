@@ -37,7 +37,7 @@ def undo(ledger: Ledger, done: Rollback, by: str, asked: UndoAsked) -> dict[str,
                 f"{done.instance} has an unfinished rollback by now: wait for {opened.id}, or cancel it "
                 f"(`rollbackctl show {opened.id}`), then undo again",
             )
-    lifted = ledger.catalogue.lift(done.service, done.id)
+    lifted = ledger.catalogue.lift(done.service, done.id, by)
     if asked.false_alarm and done.rule:
         ledger.hands.demote(done.rule, _why(done, by, asked.reason), done.id, by)
     ledger.hands.note(by, "undo (false alarm)" if asked.false_alarm else "undo", done.id, asked.reason)
@@ -47,7 +47,7 @@ def undo(ledger: Ledger, done: Rollback, by: str, asked: UndoAsked) -> dict[str,
         "instance": done.instance,
         "from": done.to_release,
         "to": done.from_release,
-        "lifted": lifted,
+        "lifted": list(lifted),
         "demoted": done.rule if asked.false_alarm and done.rule else None,
     }
 
