@@ -14,7 +14,7 @@ _inventory_option = click.option("--inventory", type=_FILES, help="Inventory fil
 
 @click.group("rules")
 def command() -> None:
-    """Check rule files, and explain what they would do."""
+    """Check rule files, test them, and explain what they would do."""
 
 
 @command.command("check")
@@ -81,6 +81,21 @@ def explain(  # noqa: PLR0913 - the words of the command line
     server = api(config, url) if live else None
     asked = Asked(payload, alertmanager, receiver)
     run(files, inventory, config, asked, facts=facts, server=server, shown=Shown(as_json=as_json, why=why))
+
+
+@command.command("test")
+@click.argument("sources", nargs=-1, required=True, type=_FILES, metavar="FILE|DIR...")
+@click.option("-k", "words", metavar="WORDS", help="Only the tests that have these words in their name.")
+@click.option("--junit", type=_FILES, metavar="FILE", help="Also write the results as JUnit XML.")
+@json_option
+def test(*, sources: tuple[Path, ...], words: str | None, junit: Path | None, as_json: bool) -> None:
+    """Run the tests that stand beside rules: of a folder, its *.test.yaml.
+
+    Exit 1 if a test fails, or cannot be run. Nothing is reached: all that counts stands in the files.
+    """
+    from controller.cli.rules_test import test as run  # noqa: PLC0415
+
+    run(sources, words, junit, as_json=as_json)
 
 
 @command.command("schema")
