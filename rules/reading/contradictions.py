@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from rules.reading.wavemodels import WavesModel
 from rules.scope import EVERY
 from rules.to import SameAs, ScaleToZero
 from rules.workloads.names import wrong_label_key, wrong_label_value
@@ -40,7 +41,7 @@ def _about_hosts(rule: RuleModel) -> Iterator[tuple[Loc, str]]:
             yield (field, "[key]"), f"`{field}` {_OF_KUBERNETES}"
     if "gitops" in rule.guards.model_fields_set:
         yield ("guards", "gitops", "[key]"), f"`gitops` {_OF_KUBERNETES}"
-    if rule.waves.by:
+    if isinstance(rule.waves, WavesModel) and rule.waves.by:
         yield ("waves", "by", "[key]"), f"`by` {_OF_KUBERNETES}"
     for at, entry in enumerate(rule.to):
         if isinstance(entry, (SameAs, ScaleToZero)):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from decimal import Decimal
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, WithJsonSchema
@@ -26,8 +27,10 @@ def share(value: Any) -> float:
     found = _SHARE.fullmatch(written.strip())
     if found is None:
         say(f"`{written}` is no share; write a percentage, like 34%")
-    percent = float(found[1])
-    return percent / 100 if percent <= 100 else say(f"{written} is more than everything; write 100% at most")
+    percent = Decimal(found[1])
+    return (
+        float(percent / 100) if percent <= 100 else say(f"{written} is more than everything; write 100% at most")
+    )
 
 
 def some_share(value: float) -> float:

@@ -167,7 +167,7 @@ class RuleModel(Section):
             gitops=self.guards.gitops,
             require=tuple(one.read() for one in self.before.require),
             guards=self.guards.read(),
-            waves=self.waves.read(),
+            waves=typing.cast("WavesModel", self.waves).read(),
             notify=tuple(self.notify),
             evidence_logs_s=self.before.evidence.logs,
             verify=self.verify.read(),

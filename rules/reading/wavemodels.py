@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
+from pydantic import AfterValidator, Field, WithJsonSchema, WrapValidator
 
 from rules.limits import USUAL_WAVES, Waves
 from rules.reading.fieldtypes import Section, reads, say, text
 from rules.reading.quantities import SHARE_SCHEMA, share, some_share
 from rules.reading.wording import near_miss
+
+if TYPE_CHECKING:
+    from pydantic import ValidatorFunctionWrapHandler
 
 
 def _step(value: Any) -> int | float:
@@ -51,11 +54,11 @@ class WavesModel(Section):
     """How a campaign grows: each step when the one before is verified."""
 
     by: Annotated[
-        str,
+        str | None,
         reads(_by),
         Field(description="What is counted in place of instances: clusters."),
         WithJsonSchema({"enum": ["cluster"]}),
-    ] = ""
+    ] = None
     steps: Annotated[
         Steps,
         Field(
@@ -67,12 +70,15 @@ class WavesModel(Section):
 
     def read(self) -> Waves:
         """Return it as the rest of the project sees it."""
-        return Waves(tuple(self.steps), self.by)
+        return Waves(tuple(self.steps), self.by or "")
 
 
-def listed_waves(value: Any) -> Any:
+def _waves(value: Any, _: ValidatorFunctionWrapHandler) -> WavesModel:
     """Take a list of steps for the mapping that it is short for."""
-    return {"steps": value} if isinstance(value, list) else value
+    if isinstance(value, WavesModel):
+        return value
+    return WavesModel.model_validate({"steps": value} if isinstance(value, list) else value)
 
 
-WavesField = Annotated[WavesModel, BeforeValidator(listed_waves)]
+WavesField = Annotated[WavesModel | Steps, WrapValidator(_waves)]
+"""What is read is a `WavesModel`."""

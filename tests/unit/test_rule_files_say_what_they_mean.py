@@ -6,9 +6,10 @@ import json
 
 import pytest
 
+from rules.limits import Affected, CausedByRelease, Compare, Condition, Guards, Limits, Waves
 from rules.rule import Gitops, KubernetesTarget, Pin, Pods, Restore, WhenPaused
 from rules.rulefile import Mode, Previous, RuleSet, Version, parse_rules
-from rules.to import SameAs, ScaleToZero
+from rules.to import LastKnownGood, SameAs, ScaleToZero, Stable
 
 SHORT = """
 version: rules/v1
@@ -38,6 +39,40 @@ rules:
     before: {evidence: {logs: 1h}}
     verify: {healthy-within: 1m, steady: 5s, cleared-within: 1h30m}
     retry: {attempts: 3, initial: 500ms, factor: 1.5, max: 10s}
+"""
+
+
+GUARDED = """
+version: rules/v1
+rules:
+  - name: canary-errors
+    mode: ask
+    when:
+      matchers: ['alertname="HighErrorRate"']
+      unless: {matchers: ['alertname="PostgresDown"', dc="eu"], equal: [cluster, env]}
+      also: {matchers: ['alertname=~"ProbeFailing|ProbeSlow"'], equal: [instance], within: 10m}
+      for: 30s
+      alert-for: 5m
+    target:
+      kubernetes: {selector: {app: web}}
+      arrived-within: 90m
+    to: [last-known-good, stable]
+    before:
+      require:
+        - {name: replica lag, promql: 'max(lag_seconds{job="{{ $labels.job }}"})', is: "< 30"}
+        - {name: not full, promql: disk_free_ratio, is: ">= 0.125"}
+    guards:
+      caused-by-release:
+        within: 3h
+        skew: 30s
+        compare: {by: version, query: 'sum by (version) (rate(errors_total[5m]))', at-least: 2.5x}
+      cooldown: 10m
+      limits: {per-hour: 2, per-day: 5}
+      affected: {max: 4, max-share: 33.3%, min-healthy: 60%}
+      freeze: [christmas, week-end]
+      gitops: pause
+    waves: {by: cluster, steps: [1, 50%, 75%]}
+    notify: [oncall, shop]
 """
 
 
@@ -71,20 +106,30 @@ def one(text: str) -> RuleSet:
 
 
 def test_what_is_left_out_has_a_safe_default():
-    """A short rule observes, and verifies and retries as the reference says."""
-    (rule,) = one(SHORT).rules
+    """A short rule observes, goes back to what is known to be good, and is guarded as the reference says."""
+    (rule,) = one(SHORT.replace("    to: [previous]\n", "")).rules
     assert rule.mode is Mode.OBSERVE
-    assert rule.to == (Previous(),)
+    assert rule.to == (LastKnownGood(),)
+    assert (rule.guards, rule.waves) == (Guards(), Waves())
     assert rule.expanded() == {
         "name": "canary-errors",
         "description": "",
         "mode": "observe",
-        "when": {"matchers": ['alertname="HighErrorRate"']},
+        "when": {"matchers": ['alertname="HighErrorRate"'], "for": "0s"},
         "target": {"hosts": {"instance": "{{ $labels.instance }}"}},
-        "to": ["previous"],
-        "before": {"evidence": {"logs": "30m"}},
+        "to": ["last-known-good"],
+        "before": {"require": [], "evidence": {"logs": "30m"}},
+        "guards": {
+            "caused-by-release": {"within": "2h", "skew": "2m"},
+            "cooldown": "30m",
+            "limits": {"per-hour": 3, "per-day": 7},
+            "affected": {"max": 10, "max-share": "34%", "min-healthy": "50%"},
+            "freeze": [],
+        },
+        "waves": [1, "50%", "100%"],
         "verify": {"healthy-within": "5m", "steady": "10s", "cleared-within": "15m"},
         "retry": {"attempts": 5, "initial": "2s", "factor": 2.0, "max": "2m"},
+        "notify": [],
     }
 
 
@@ -103,7 +148,44 @@ def test_every_field_is_read():
     assert rule.source == "rules.yaml:4"
 
 
-@pytest.mark.parametrize("text", [SHORT, FULL, WORKLOADS], ids=["short", "full", "workloads"])
+def test_every_guard_is_read():
+    """Into values that the guards ask; shares are of 1."""
+    (rule,) = one(GUARDED).rules
+    assert rule.mode is Mode.ASK
+    unless, also = rule.when.unless, rule.when.also
+    assert [str(matcher) for matcher in unless.matchers] == ['alertname="PostgresDown"', 'dc="eu"']
+    assert (unless.equal, unless.within_s) == (("cluster", "env"), None)
+    assert (str(also.matchers[0]), also.equal) == ('alertname=~"ProbeFailing|ProbeSlow"', ("instance",))
+    assert (also.within_s, rule.when.for_s, rule.when.alert_for_s) == (600, 30, 300)
+    assert rule.target.arrived_within_s == 5400
+    assert rule.to == (LastKnownGood(), Stable())
+    lag, full = rule.require
+    assert (lag.name, lag.is_, full.is_) == ("replica lag", Condition("<", 30), Condition(">=", 0.125))
+    assert lag.promql == 'max(lag_seconds{job="{{ $labels.job }}"})'
+    compare = Compare("version", "sum by (version) (rate(errors_total[5m]))", 2.5)
+    assert rule.guards == Guards(
+        CausedByRelease(10_800, 30, compare), 600, Limits(2, 5), Affected(4, 0.333, 0.6), ("christmas", "week-end")
+    )
+    assert rule.gitops is Gitops.PAUSE
+    assert rule.waves == Waves((1, 0.5, 0.75), "cluster")
+    assert rule.notify == ("oncall", "shop")
+
+
+def test_a_guard_is_switched_off_by_a_word():
+    """In quotes or not: here it can only mean one thing. A cooldown of nothing is none."""
+    for word in ("off", '"off"'):
+        (rule,) = one(f"{SHORT}    guards: {{caused-by-release: {word}, cooldown: 0s}}\n").rules
+        assert (rule.guards.caused_by_release, rule.guards.cooldown_s) == (None, 0)
+        assert rule.expanded()["guards"]["caused-by-release"] == "off"
+
+
+def test_a_limit_for_the_day_alone_binds_each_hour():
+    """A day that allows one campaign allows none more in an hour."""
+    (rule,) = one(f"{SHORT}    guards: {{limits: {{per-day: 1}}}}\n").rules
+    assert rule.guards.limits == Limits(1, 1)
+
+
+@pytest.mark.parametrize("text", [SHORT, FULL, WORKLOADS, GUARDED], ids=["short", "full", "workloads", "guarded"])
 def test_the_expanded_rule_reads_back_as_itself(text):
     """What `rules explain --expanded` prints is a rule of the same meaning."""
     (rule,) = one(text).rules
@@ -153,6 +235,37 @@ rules:
     assert b.target.only == {"track": ("beta",)}
 
 
+def test_guards_are_inherited_key_by_key():
+    """Down to the last mapping; a list, or `off`, replaces what is inherited."""
+    text = """
+version: rules/v1
+defaults:
+  target: {kubernetes: {}}
+  notify: [oncall]
+  waves: [2, 100%]
+  guards:
+    caused-by-release: {within: 1h, compare: {by: version, query: errors}}
+    limits: {per-hour: 1, per-day: 2}
+    affected: {max: 5}
+rules:
+  - name: a
+    when: {matchers: [alertname="A"]}
+    guards: {caused-by-release: {skew: 0s, compare: {at-least: 5x}}, affected: {max-share: 100%}}
+  - name: b
+    when: {matchers: [alertname="B"]}
+    guards: {caused-by-release: off, limits: {per-day: 9}}
+    waves: {by: cluster}
+    notify: []
+"""
+    a, b = parse_rules(text, "rules.yaml").rules
+    assert a.guards.caused_by_release == CausedByRelease(3600, 0, Compare("version", "errors", 5))
+    assert a.guards.affected == Affected(5, 1.0, 0.5)
+    assert (a.waves, a.notify) == (Waves((2, 1.0)), ("oncall",))
+    assert b.guards.caused_by_release is None
+    assert b.guards.limits == Limits(1, 9)
+    assert (b.waves, b.notify) == (Waves(by="cluster"), ())
+
+
 SAME = {
     "a comment": SHORT.replace("rules:\n", "rules:   # all of them\n"),
     "other lines": f"\n\n{SHORT}",
@@ -186,6 +299,57 @@ def test_the_digest_does_not_see_an_order_that_means_nothing():
     assert one(turned).rules[0].digest == one(FULL).rules[0].digest
 
 
+def test_the_digest_does_not_see_the_order_of_names_and_signals():
+    """Windows, channels, labels and matchers of another alert are sets; requirements and waves are in order."""
+    turned = (
+        GUARDED.replace("[christmas, week-end]", "[week-end, christmas]")
+        .replace("[oncall, shop]", "[shop, oncall]")
+        .replace("[cluster, env]", "[env, cluster]")
+        .replace("""'alertname="PostgresDown"', dc="eu\"""", """dc="eu", 'alertname="PostgresDown"'""")
+    )
+    assert one(turned).rules[0].when.unless != one(GUARDED).rules[0].when.unless
+    assert one(turned).rules[0].digest == one(GUARDED).rules[0].digest
+
+
+GUARD_CHANGES = [
+    ("mode: ask", "mode: act"),
+    ("PostgresDown", "MySQLDown"),
+    ("equal: [cluster, env]", "equal: [cluster]"),
+    ("ProbeFailing|", ""),
+    ("within: 10m", "within: 11m"),
+    ("for: 30s", "for: 31s"),
+    ("alert-for: 5m", "alert-for: 6m"),
+    ("arrived-within: 90m", "arrived-within: 2h"),
+    ("last-known-good, stable", "last-known-good"),
+    ("replica lag", "lag"),
+    ('is: "< 30"', 'is: "<= 30"'),
+    ("disk_free_ratio", "disk_ratio"),
+    ("within: 3h", "within: 4h"),
+    ("skew: 30s", "skew: 31s"),
+    ("by: version", "by: release"),
+    ("errors_total", "failures_total"),
+    ("2.5x", "3x"),
+    ("cooldown: 10m", "cooldown: 0s"),
+    ("per-hour: 2", "per-hour: 1"),
+    ("per-day: 5", "per-day: 6"),
+    ("max: 4", "max: 5"),
+    ("33.3%", "33.4%"),
+    ("60%", "61%"),
+    ("[christmas, week-end]", "[christmas]"),
+    ("gitops: pause", "gitops: refuse"),
+    ("by: cluster, ", ""),
+    ("75%", "100%"),
+    ("notify: [oncall, shop]", "notify: [oncall]"),
+]
+
+
+@pytest.mark.parametrize(("old", "new"), GUARD_CHANGES)
+def test_the_digest_sees_every_change_of_a_guard(old, new):
+    """A rule that is allowed more is another rule."""
+    assert old in GUARDED
+    assert one(GUARDED.replace(old, new)).rules[0].digest != one(GUARDED).rules[0].digest
+
+
 def test_a_rule_about_workloads_is_read():
     """Every field that Kubernetes has of its own."""
     (rule,) = one(WORKLOADS).rules
@@ -206,7 +370,7 @@ def test_the_shortest_rule_about_workloads_is_safe():
     assert rule.target.kubernetes == KubernetesTarget()
     assert (rule.restore, rule.pin, rule.gitops) == (Restore.AUTO, Pin.AUTO, Gitops.REFUSE)
     assert rule.expanded()["target"] == {"kubernetes": {"pods": "updated", "when-paused": "hold"}}
-    assert rule.expanded()["guards"] == {"gitops": "refuse"}
+    assert rule.expanded()["guards"]["gitops"] == "refuse"
 
 
 def test_every_workload_is_written_on_purpose():

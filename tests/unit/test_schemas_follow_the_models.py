@@ -10,6 +10,7 @@ import pytest
 
 from rules.reading.yamlfile import read_yaml
 from rules.reading.yamlnodes import value_of
+from rules.rulefile import parse_rules
 from rules.schema import DIRECTORY, schemas, written
 
 LIBRARY = sorted((DIRECTORY.parent / "library").glob("*.yaml"))
@@ -63,16 +64,20 @@ rules:
 """
 
 REFUSED = [
-    {"rule": "guards: {cooldown: 30m}"},
-    {"rule": "guards: {gitops: pause}"},
+    {"rule": "guards: {cooldown: 30}"},
+    {"rule": "guards: {caused-by-release: never}"},
+    {"rule": "guards: {limits: {per-hour: 0}}"},
+    {"rule": "guards: {affected: {max-share: 0.34}}"},
+    {"rule": "waves: {by: zone}"},
+    {"rule": "before: {require: [{name: a, promql: b, is: small}]}"},
     {"rule": "restore: auto"},
     {"rule": "to: [same-as]"},
     {"rule": "to: [{same-as: {}}]"},
-    {"rule": "mode: ask"},
+    {"rule": "mode: asks"},
     {"rule": "mode:"},
     {"rule": "verify: {steady: 10}"},
     {"rule": "verify: {steady: ten}"},
-    {"rule": "to: [last-known-good]"},
+    {"rule": "to: [last-known-god]"},
     {"rule": "to: []"},
     {"target": "kubernetes: {}"},
     {"target": "hosts: {}, kubernetes: {selector: {}}"},
@@ -81,6 +86,27 @@ REFUSED = [
     {"defaults": "name: b"},
     {"defaults": "verify: {stedy: 1s}"},
 ]
+
+
+ACCEPTED = [
+    {"rule": "guards: {caused-by-release: off, cooldown: 0s, freeze: [week-end]}"},
+    {"rule": "guards: {caused-by-release: {within: 2h, compare: {by: version, query: errors, at-least: 5x}}}"},
+    {"rule": "guards: {limits: {per-hour: 1}, affected: {max: 1, max-share: 34%, min-healthy: 0%}}"},
+    {"rule": "to: [last-known-good, stable, {version: v1}]"},
+    {"rule": "waves: [1, 50%]"},
+    {"rule": "waves: {steps: [1, 100%]}"},
+    {"rule": "mode: ask"},
+    {"rule": "notify: [oncall]"},
+    {"target": "arrived-within: 2h"},
+]
+
+
+@pytest.mark.parametrize("pieces", ACCEPTED, ids=str)
+def test_the_schema_accepts_what_the_loader_accepts(pieces):
+    """Else an editor shows an error where there is none."""
+    text = RULES.format(**{"defaults": "", "target": "", "rule": "", **pieces})
+    validator("rules.v1.json").validate(data(text.replace(": off", ': "off"')))
+    parse_rules(text, "rules.yaml")
 
 
 @pytest.mark.parametrize("pieces", REFUSED, ids=str)
