@@ -99,12 +99,14 @@ class Observer:
             log.debug("observer.hosts_not_noted", error=str(e))  # the clusters' turn says it
 
     def _sweep(self, name: str, connect: Callable[[], Cluster]) -> None:
+        from workers.kubernetes.gitops.looking_after import look_after_paused  # noqa: PLC0415
         from workers.kubernetes.recording import sweep  # noqa: PLC0415 - who has no clusters needs no client
         from workers.kubernetes.rostering import place_of  # noqa: PLC0415
 
         try:
             with closing(connect()) as cluster:
                 trouble = sweep(cluster, self.ledger.sightings, self._keeper(place_of(name)))
+                look_after_paused(cluster, self.ledger)
         except LedgerUnavailable:
             raise
         except RollbackError as e:
