@@ -37,7 +37,7 @@ class Peek:
 
 
 def peek(site: Site, instance: Instance, terms: Terms) -> Peek:
-    """Look, judge and plan as far as it goes, changing nothing. Raises what the driver does where it sees nothing."""
+    """Look, judge and plan as far as it goes, and change nothing; raises what the driver does."""
     with closing(site.reach(instance, "", terms, time.time)) as driver, closing(Gathering(site)) as gathering:
         seen = driver.observe()
         asked = Asked(

@@ -21,6 +21,8 @@ from rules.instances import Instance, WorkloadInstance
 from workers.driver import Driver
 from workers.finding import NO_CLUSTER, Finding, NoClusters
 from workers.hosts import Params, reach
+from workers.monitoring.alertmanager import Alertmanager
+from workers.monitoring.prometheus import Prometheus
 from workers.reconciler import reconcile
 from workers.rqworker import work
 from workers.site import Site, no_clusters, nothing
@@ -46,6 +48,9 @@ def build_site(settings: Settings, house: House) -> Site:
         find=lambda: Finding(house.inventory, clusters.finder() if clusters else NoClusters()),
         find_wanted=clusters.find_wanted if clusters else no_clusters,
         prepare=clusters.prepare if clusters else nothing,
+        policy=settings.policy,
+        prometheus=partial(Prometheus, settings.prometheus) if settings.prometheus else None,
+        alertmanager=partial(Alertmanager, settings.alertmanager) if settings.alertmanager else None,
     )
 
 

@@ -15,7 +15,9 @@ from rules.decisions import Decision, Outcome, Reason
 from rules.errors import Transient
 from rules.facts import ceiling
 from rules.rule import Mode, Rule
+from rules.services import service_said_by
 from rules.targets import Located, keep_running, with_besides
+from rules.telling import texts
 from rules.templates import LabelMissing
 from workers.finding import Finder
 from workers.looks import Looks
@@ -154,6 +156,8 @@ class _Resolving:
         except UNREADABLE as e:  # one pair that cannot be decided must not keep the others
             log.exception("alert.undecidable", fingerprint=fingerprint, rule=rule.name)
             decision = Decision(Outcome.HOLD, Reason.RECORD_UNREADABLE, f"it could not be decided: {e!r}")
+        if decision.outcome is Outcome.HOLD:
+            self._tell_held(episode, rule, decision)
         log.info(
             "alert.decided",
             fingerprint=fingerprint,
@@ -163,6 +167,18 @@ class _Resolving:
             detail=decision.detail,
         )
         return Decided(fingerprint, digest, rule.name, decision)
+
+    def _tell_held(self, episode: Episode, rule: Rule, decision: Decision) -> None:
+        """Tell people of an alert that nothing can be done about without them."""
+        about = texts.About(
+            service=service_said_by(episode.alert.labels) or "",
+            rule=rule.name,
+            rollback=episode.fingerprint,
+            alert=episode.alert.labels.get("alertname", ""),
+            channels=rule.notify,
+        )
+        message = texts.held(about, reason=decision.reason, detail=decision.detail, now_ms=self.taken.now_ms)
+        self.site.ledger.outbox.put(message, f"held:{episode.fingerprint}:{rule.digest}:{decision.reason}")
 
     def _age_s(self) -> float:
         return (self.taken.now_ms - int(self.taken.record.get("#at") or 0)) / 1000

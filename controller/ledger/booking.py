@@ -87,6 +87,12 @@ class Booking:
             now_ms,
         )
 
+    def now_ms(self) -> int:
+        """Return Redis' time."""
+        with translated():
+            seconds, micros = self._client.time()
+        return int(seconds) * 1000 + int(micros) // 1000
+
     def enlist(self, hold: Hold, campaign: str, what: Mapping[str, str]) -> None:
         """Make a rollback one of a campaign's; raises `LeaseLost`."""
         meta = orjson.dumps(dict(what)).decode()

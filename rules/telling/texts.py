@@ -120,11 +120,11 @@ def ended(about: About, members: Sequence[Member]) -> Message:
     return _message(Kind.ENDED, about, title, lines)
 
 
-def storm(services: Iterable[str], *, alerts: int, detail: str, channels: tuple[str, ...] = ()) -> Message:
+def storm(services: Iterable[str], *, detail: str, channels: tuple[str, ...] = ()) -> Message:
     """Say once that so much fires at a time that no release can be the cause."""
     names = tuple(sorted(set(services)))
     lines = [
-        f"{alerts} alerts about {len(names)} services fire at once: {listed(names)}.",
+        f"Alerts about {len(names)} services came at once: {listed(names)}.",
         clean(detail, 300),
         "Nothing is rolled back by a rule while that lasts: it is more likely a network, a database or a zone.",
         "",

@@ -13,7 +13,7 @@ from testbed.redis import Redis
 from testbed.shop_rules import ALERT, Book, rule
 from testbed.worksite import WEB2, Shop
 
-from controller.ledger import End, Heard, HeardAlert, State
+from controller.ledger import Heard, HeardAlert, State
 from rules.inventory import Host
 from rules.rule import Mode, Rule
 from rules.to import Version
@@ -127,12 +127,12 @@ def test_rule_taken_away_is_decided_after_a_while(shop: Shop, redis_server: Redi
     assert decision.decision["reason"] == "rule-changed"
 
 
-def test_named_version_that_is_missing_is_refused_and_says_so(shop: Shop) -> None:
-    """The rollback is opened, refused with what to do, and nothing is half done."""
+def test_named_version_that_is_missing_is_waited_for_and_says_so(shop: Shop) -> None:
+    """The rollback is opened and held with what to do, and nothing is half done."""
     with shop.site() as site:
         ring(shop, site, replace(rule(), to=(Version("v9.0.0"),)))
         (rollback,) = site.ledger.rollbacks.list()
-    assert (rollback.outcome, shop.running) == (End.REFUSED, "v1.3.0")
+    assert (rollback.state, rollback.reason, shop.running) == (State.WAITING, "no-candidate", "v1.3.0")
     assert "v9.0.0" in rollback.detail
 
 

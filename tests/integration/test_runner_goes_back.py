@@ -86,10 +86,8 @@ def test_unhealthy_release_is_put_back_once(shop: Shop) -> None:
     shop.sick = {"v1.2.0"}
     with shop.site() as site:
         done = shop.work(site, shop.open(site.ledger, spec={**TERMS.write(), "healthy_within_s": 0.5}))
-        again = shop.work(site, shop.open(site.ledger, by="", rule="canary"), "job-2")
     assert (shop.running, shop.restarts) == ("v1.3.0", 2)
     assert (done.outcome, done.reason) == (End.FAILED, Reason.NOT_HEALTHY)
-    assert again.outcome == End.REFUSED, "what our own hand brought back is no new arrival to act on"
 
 
 def test_command_that_fails_is_tried_again_and_then_put_back(shop: Shop) -> None:

@@ -1,53 +1,111 @@
 """What a rollback means beyond its instance: the release's mark, the rule's standing, and what people are told.
 
-Each is written before the move that it belongs to, and may be written twice: whoever takes over writes the same.
+Each is written before the move that it belongs to, and may be written twice: whoever takes over writes the same,
+and the outbox says a thing once.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-import structlog
-
 from controller.ledger import End, Rollback
-from rules.judgement import Judgement
+from rules.alerts import Alert
+from rules.decisions import Reason
+from rules.facts import Member, MemberState
+from rules.instances import read_instance
+from rules.judgement import Judgement, shown
 from rules.marks import Mark
+from rules.telling import texts
 from workers.site import Site
-
-log = structlog.get_logger(__name__)
 
 _LIFTS = frozenset({End.INEFFECTIVE, End.FAILED})
 """Where the release was not shown to be the cause, its mark goes back to what it was."""
+_UNDER_WAY = frozenset({MemberState.WAITING, MemberState.STARTED})
+_STORM_SAID_EVERY_MS = 3_600_000
 
 
 class Consequences:
-    """Writes them down."""
+    """Writes them down for one rollback. `alert` is the first of those behind it, None for a person's."""
 
-    def __init__(self, site: Site) -> None:
+    def __init__(self, site: Site, alert: Alert | None) -> None:
+        self._site = site
         self._ledger = site.ledger
+        self._alert = alert
 
-    def suspect(self, rollback: Rollback) -> None:
-        """Mark the release that is left; from the commit on, nobody goes there until it is judged."""
-        self._mark(rollback, Mark.SUSPECT, f"{rollback.asked_by} rolls {rollback.instance} back from it")
+    def begun(self, rollback: Rollback, judgement: Judgement | None) -> None:
+        """Mark the release that is left: from the commit on, nobody goes there until it is judged."""
+        label = read_instance(rollback.instance).label
+        self._mark(rollback, Mark.SUSPECT, f"{rollback.asked_by} rolls {label} back from it")
+        if rollback.rule and judgement is not None:
+            message = texts.started(self._about(rollback, judgement=shown(judgement)))
+            self._ledger.outbox.put(message, f"started:{rollback.campaign}:{_day(rollback)}")
 
     def ended(self, rollback: Rollback, outcome: End, detail: str) -> None:
-        """Judge the release by what became of the rollback, and the rule by whether it helped."""
+        """Judge the release by what became of the rollback, and the rule by whether it helped; sum it up."""
         if outcome is End.RECOVERED and rollback.rule:
-            self._mark(rollback, Mark.KNOWN_BAD, f"going back from it on {rollback.instance} ended the alert")
+            label = read_instance(rollback.instance).label
+            self._mark(rollback, Mark.KNOWN_BAD, f"going back from it on {label} ended the alert")
         if outcome in _LIFTS:
             self._ledger.catalogue.lift(rollback.service, rollback.id)
         if outcome is End.INEFFECTIVE and rollback.rule:
-            why = f"rollback {rollback.id} did not help"
-            self._ledger.hands.demote(rollback.rule, why, rollback.id)
+            self._demote(rollback)
+        if rollback.rule or outcome is not End.RECOVERED:
+            self._sum_up(rollback, outcome, detail)
 
-    def held(self, rollback: Rollback, judgement: Judgement) -> None:
-        """Tell people, once for each reason, that something needs them."""
-        del rollback, judgement
+    def held(self, rollback: Rollback, reason: str, detail: str, judgement: Judgement | None = None) -> None:
+        """Tell people, once for each campaign and reason, that something needs them."""
+        now_ms = self._ledger.booking.now_ms()
+        if reason == Reason.STORM:
+            self._storm(rollback, detail, now_ms)
+            return
+        about = self._about(rollback, judgement=shown(judgement) if judgement else {})
+        until_ms = judgement.until_ms if judgement else None
+        message = texts.held(about, reason=reason, detail=detail, now_ms=now_ms, until_ms=until_ms)
+        self._ledger.outbox.put(message, f"held:{rollback.campaign or rollback.id}:{reason}")
 
     def asked(self, rollback: Rollback, judgement: Judgement, asked: Mapping[str, Any]) -> None:
         """Ask people to approve a plan."""
-        del rollback, judgement, asked
+        now_ms = self._ledger.booking.now_ms()
+        about = self._about(
+            rollback,
+            judgement=shown(judgement),
+            from_release=str(asked["from"] or ""),
+            to_release=str(asked["to"]),
+            untouched=("every other instance of the service",),
+        )
+        message = texts.asked(about, detail=judgement.detail, now_ms=now_ms, until_ms=asked["until_ms"])
+        self._ledger.outbox.put(message, f"asked:{rollback.id}:{asked['plan']}")
+
+    def _demote(self, rollback: Rollback) -> None:
+        why = f"rollback {rollback.id} did not help: the alert went on"
+        self._ledger.hands.demote(rollback.rule, why, rollback.id)
+        message = texts.demoted(rollback.rule, why=why, rollback=rollback.id, channels=self._channels(rollback))
+        self._ledger.outbox.put(message, f"demoted:{rollback.id}")
+
+    def _sum_up(self, rollback: Rollback, outcome: End, detail: str) -> None:
+        """Tell what came of the campaign, once with its last instance that is under way."""
+        others = [
+            member
+            for member in self._ledger.booking.read(rollback.campaign, rollback.service).campaign.members
+            if member.rollback != rollback.id
+        ]
+        if any(member.state in _UNDER_WAY for member in others) and outcome is End.RECOVERED:
+            return
+        members = [texts.Member(rollback.instance, outcome, detail), *self._ends(others)]
+        about = self._about(rollback, instances=tuple(member.instance for member in members))
+        self._ledger.outbox.put(texts.ended(about, members), f"ended:{rollback.id}")
+
+    def _ends(self, members: list[Member]) -> Iterator[texts.Member]:
+        for member in members:
+            record = self._ledger.rollbacks.get(member.rollback)
+            if record is not None and member.state is not MemberState.LEFT:
+                yield texts.Member(member.instance, record.outcome or str(record.state), record.detail)
+
+    def _storm(self, rollback: Rollback, detail: str, now_ms: int) -> None:
+        services = self._ledger.booking.read("", "").book.storm
+        message = texts.storm(services, detail=detail, channels=self._channels(rollback))
+        self._ledger.outbox.put(message, f"storm:{now_ms // _STORM_SAID_EVERY_MS}")
 
     def _mark(self, rollback: Rollback, mark: Mark, why: str) -> None:
         if not rollback.release:
@@ -61,3 +119,28 @@ class Consequences:
             environment=rollback.environment,
             rollback=rollback.id,
         )
+
+    def _about(self, rollback: Rollback, **more: Any) -> texts.About:
+        words: dict[str, Any] = {
+            "service": rollback.service,
+            "rule": rollback.rule,
+            "environment": rollback.environment,
+            "instances": (rollback.instance,),
+            "from_release": rollback.from_release,
+            "to_release": rollback.to_release,
+            "rollback": rollback.id,
+            "campaign": rollback.campaign,
+            "alert": self._alert.labels.get("alertname", "") if self._alert else "",
+            "summary": self._alert.annotations.get("summary", "") if self._alert else "",
+            "channels": self._channels(rollback),
+        }
+        return texts.About(**{**words, **more})
+
+    def _channels(self, rollback: Rollback) -> tuple[str, ...]:
+        rule = self._site.house.rules.by_digest(rollback.rule_digest) if rollback.rule_digest else None
+        return rule.notify if rule is not None else ()
+
+
+def _day(rollback: Rollback) -> int:
+    """Tell one run of a campaign from the next: the same release may come back another day."""
+    return rollback.opened_ms // 86_400_000

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from rules.judging import best, judge
-
 from controller.ledger import Rollback
 from controller.ledger.booking import Booked, start_line
 from controller.ledger.leases import Taken
@@ -15,6 +13,7 @@ from rules.decisions import Outcome, Reason
 from rules.errors import Permanent
 from rules.instances import read_instance
 from rules.judgement import Judgement
+from rules.judging import best, judge
 from rules.limits import Guards
 from rules.observations import Observation
 from rules.rule import Mode, Rule, Target, When
@@ -58,6 +57,8 @@ class Judging:
 
     def ask(self, rollback: Rollback, terms: Terms, observation: Observation, left: frozenset[str]) -> Allowed:
         """Ask every guard; raises `Permanent` where one refuses, `HeldBack` where one holds, `Expired`."""
+        if rollback.rule and not any(episode.open for episode in self._taken.episodes):
+            raise Permanent(Reason.RESOLVED, "no alert stands behind this rollback any more")
         gathered = self._gather(rollback, terms, observation, left)
         judgement = best([judge(case) for case in gathered.cases])
         judgement = self._after_a_hold(rollback, judgement, gathered)

@@ -12,6 +12,7 @@ from controller.ledger import AskAgain, Busy, End, Gone, Hold, LeaseLost, Rollba
 from rules.decisions import Reason
 from rules.errors import NotYet, Permanent, RollbackError, Transient
 from rules.instances import read_instance
+from rules.judgement import Judgement
 from rules.plans import Plan
 from workers.driver import Driver
 from workers.runner.aftermath import LOOK_AT_ALERTS_S, Aftermath, our_effects
@@ -83,8 +84,10 @@ class _Stretch:
         self._now_ms: Callable[[], int] = lambda: taken.now_ms + round((boot_time() - since) * 1000)
         self._journal = Journal(self._ledger, lease, taken, self._now_ms)
         self._progress = Progress(site.ledger, lease, self._journal, self._rollback, self._now_ms)
-        self._consequences = Consequences(site)
+        alert = next((episode.alert for episode in taken.episodes), None)
+        self._consequences = Consequences(site, alert)
         self._driver: Driver | None = None
+        self._judged: Judgement | None = None
         self._preparing: Preparing | None = None
         self._log = log.bind(rollback=self._rollback.id, instance=self._rollback.instance)
 
@@ -146,6 +149,7 @@ class _Stretch:
             environment=allowed.environment,
         )
         self._progress.is_committed()
+        self._judged = allowed.judgement
         self._log.info("rollback.committed", from_release=plan.from_release, to_release=plan.to_release)
         return plan
 
@@ -188,7 +192,8 @@ class _Stretch:
         return (begun_ms or self._now_ms()) + round(self._site.numbers.acting_deadline_s * 1000)
 
     def _act(self, plan: Plan) -> None:
-        self._consequences.suspect(self._rollback)
+        if not self._journal.changed():
+            self._consequences.begun(self._rollback, self._judged)
         try:
             self._steps(self._deadline_ms(self._rollback.committed_ms)).carry_out(plan, "plan")
         except LeaseLost:
@@ -283,7 +288,7 @@ class _Stretch:
         fields = {"reason": str(held.reason), "detail": str(held)}
         if held.tells:
             fields |= {"held_since": str(self._rollback.held_ms or self._now_ms()), "held_for": str(held.reason)}
-            self._consequences.held(self._rollback, held.judgement)
+            self._consequences.held(self._rollback, held.reason, str(held), held.judgement)
         self._progress.wait_for(fields, held.retry_after_s, seen=self._seen())
 
     def _ask_a_person(self, asks: Asks) -> None:
@@ -325,16 +330,22 @@ class _Stretch:
             return
         self._park(error.reason, str(error), pause_s(self._terms, attempts), attempts=attempts)
 
+    def _hold(self, reason: Reason, detail: str) -> None:
+        """Stop where nobody can know, and tell people."""
+        if self._progress.state is not State.HELD:
+            self._consequences.held(self._rollback, reason, detail)
+        self._progress.hold(reason, detail)
+
     def _exhausted(self, error: Transient, attempts: int) -> None:
         detail = f"{str(error).rstrip('.')}. Tried {attempts} times."
         if self._progress.committed:
-            self._progress.hold(Reason.UNKNOWN_STATE if self._journal.changed() else error.reason, detail)
+            self._hold(Reason.UNKNOWN_STATE if self._journal.changed() else error.reason, detail)
         else:
             self._progress.end(End.FAILED, error.reason, detail, changed=False, ask_again="joins")
 
     def _give_up(self, error: Permanent) -> None:
         if self._progress.committed:
-            self._progress.hold(error.reason, str(error))
+            self._hold(error.reason, str(error))
             return
         outcome = _ENDS.get(error.reason, End.REFUSED)
         again: AskAgain = "joins" if outcome in (End.REFUSED, End.SUPERSEDED) else ""
