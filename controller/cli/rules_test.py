@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from rules.reading.fileerrors import Place
 
 _ENDING = ".test.yaml"
 
@@ -97,24 +96,22 @@ def _print(ran: Sequence[Ran]) -> None:
                 _print_failed(result)
     results = [result for one in ran for result in one.results]
     failed, broken = sum(not result.passed for result in results), sum(len(one.errors) for one in ran)
-    parts = [f"{len(results)} test{'' if len(results) == 1 else 's'}", f"{failed} failed" if failed else ""]
-    parts.append(f"{broken} error{'' if broken == 1 else 's'}" if broken else "")
-    say(
-        ", ".join(part for part in parts if part) + ("." if failed or broken else ": all passed."),
-        style="red" if failed or broken else "green",
-    )
+    if not failed and not broken:
+        say(f"{_count(len(results), 'test')}: all passed.", style="green")
+        return
+    said = [f"{failed} failed" if failed else "", _count(broken, "error") if broken else ""]
+    say(f"{', '.join([_count(len(results), 'test'), *filter(None, said)])}.", style="red")
+
+
+def _count(number: int, name: str) -> str:
+    return f"{number} {name}" + ("" if number == 1 else "s")
 
 
 def _print_failed(result: Result) -> None:
-    click.echo(
-        f"{click.style('FAILED', fg='red')} {click.style(clean(result.name), bold=True)}  ({_at(result.place)})"
-    )
+    name = click.style(clean(result.name), bold=True)
+    click.echo(f"{click.style('FAILED', fg='red')} {name}  ({clean(result.place)})")
     for line in result.differences:
         say(f"  {line}")
-
-
-def _at(place: Place) -> str:
-    return clean(f"{place.file}:{place.line}")
 
 
 def _plain(result: Result) -> dict[str, object]:
@@ -134,7 +131,8 @@ def _write_junit(path: Path, ran: Sequence[Ran]) -> None:
     for one in ran:
         failed = sum(not result.passed for result in one.results)
         counts = {"tests": len(one.results) + len(one.errors), "failures": failed, "errors": len(one.errors)}
-        suite = ET.SubElement(root, "testsuite", name=clean(one.file), **{k: str(v) for k, v in counts.items()})
+        said = {name: str(count) for name, count in counts.items()}
+        suite = ET.SubElement(root, "testsuite", {"name": clean(one.file), **said})
         for result in one.results:
             case = _junit_case(suite, one.file, result.name, result.place.line)
             if not result.passed:
@@ -151,6 +149,5 @@ def _write_junit(path: Path, ran: Sequence[Ran]) -> None:
 
 
 def _junit_case(suite: ET.Element, file: Path, name: str, line: int) -> ET.Element:
-    return ET.SubElement(
-        suite, "testcase", classname=clean(file.stem), name=clean(name), file=clean(file), line=str(line)
-    )
+    named = {"classname": clean(file.stem), "name": clean(name), "file": clean(file), "line": str(line)}
+    return ET.SubElement(suite, "testcase", named)

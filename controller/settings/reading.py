@@ -16,16 +16,23 @@ if TYPE_CHECKING:
 
 
 def rule_files(sources: Iterable[Path]) -> tuple[Path, ...]:
-    """Name the files behind `sources`: a file is itself, a directory its `*.yaml` in order of their names."""
+    """Name the files behind `sources`: a file is itself, a directory its `*.yaml` in order of their names.
+
+    Tests of rules stand beside them, as `*.test.yaml`, and are no rules.
+    """
     return tuple(_files(sources))
 
 
 def _files(sources: Iterable[Path]) -> Iterator[Path]:
     for source in sources:
         if source.is_dir():
-            yield from sorted(path for path in source.glob("*.yaml") if not path.name.startswith("."))
+            yield from sorted(path for path in source.glob("*.yaml") if not _is_no_rule(path.name))
         else:
             yield source
+
+
+def _is_no_rule(name: str) -> bool:
+    return name.startswith(".") or name.endswith(".test.yaml")
 
 
 def read_rules(
