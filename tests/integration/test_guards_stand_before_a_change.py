@@ -84,6 +84,14 @@ def test_trap_12_an_alert_that_predates_the_release_changes_nothing(shop: Shop) 
     assert {fact["source"] for fact in guards["caused-by-release"]["facts"]} >= {"startsAt", "the target"}
 
 
+@pytest.mark.parametrize(("began_s_ago", "reason"), [(600, Reason.PREDATES_RELEASE), (100, ""), (1, "")])
+def test_clocks_may_differ_by_two_minutes(shop: Shop, began_s_ago: int, reason: str) -> None:
+    """A release that came after the trouble began may be its cure, beyond what clocks differ by."""
+    with shop.site() as site:
+        done = fire(shop, site, guarded(), now_ms() - began_s_ago * 1000)
+    assert (done.reason, shop.running) == (reason, "v1.3.0" if reason else "v1.2.0")
+
+
 def test_onset_counts_and_not_the_alerts_start(shop: Shop) -> None:
     """The alerting rule waited ten minutes: the trouble is older than the release, though the alert is not."""
     with shop.site() as site:
