@@ -52,6 +52,7 @@ class Sending:
         assert self._process.stdin is not None  # noqa: S101 - it is a pipe
         with contextlib.suppress(BrokenPipeError), self._process.stdin as to:  # one that has died is seen later
             to.write(orjson.dumps(told))
+        self._process.stdin = None  # closed: it has all there is
 
     def over(self) -> Sent | None:
         """Return what came of it, and None while it goes on. A process that outlives its deadline is killed."""

@@ -63,6 +63,7 @@ class Teller:
             if stopping.wait(_LOOK_WHILE_SENDING_S if sending else _LOOK_EVERY_S):
                 break
         self._finish()
+        self.close()
 
     def turn(self) -> None:
         """Do what can be done now, without waiting for anybody."""
@@ -153,9 +154,13 @@ class Teller:
                 line.rests_until = deadline + 1  # take nothing new
             self.turn()
             time.sleep(_LOOK_WHILE_SENDING_S)
+
+    def close(self) -> None:
+        """Break off what is still being sent."""
         for line in self._lines.values():
             if line.sending is not None:
                 line.sending.stop()
+                line.sending = None
 
     def _say_what_is_wrong(self) -> None:
         if not self.channels:
