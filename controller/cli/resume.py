@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -11,10 +12,16 @@ from controller.cli.scopes import scope_flags, scope_of, scope_options, scope_wo
 from controller.cli.terminal import print_json, say
 from controller.cli.times import now
 
+if TYPE_CHECKING:
+    from controller.cli.api import Api
+
 
 @click.command("resume")
 @scope_options
 @click.option("--all", "every", is_flag=True, help="End every pause.")
+@click.option(
+    "--owner", metavar="OWNER", help="Let this GitOps owner go on, as `status` names it, whatever Git says."
+)
 @click.option("--reason", default="", help="Why; kept in the audit.")
 @json_option
 @api_options
@@ -23,6 +30,7 @@ def command(
     service: str | None,
     rule: str | None,
     every: bool,
+    owner: str | None,
     reason: str,
     as_json: bool,
     config: Path | None,
@@ -30,9 +38,13 @@ def command(
 ) -> None:
     """End a pause. What waited for it is judged anew, with fresh facts; one campaign begins at a time."""
     scope = scope_of(service, rule)
-    if every and scope:
-        raise click.UsageError("Say --all, or which pause.")
-    answer = api(config, url).delete("pauses", {"scope": scope, "all": every, "reason": reason})
+    if sum((every, bool(scope), owner is not None)) > 1:
+        raise click.UsageError("Say --all, or which pause, or --owner.")
+    server = api(config, url)
+    if owner is not None:
+        _let_go_on(server, owner, reason, as_json=as_json)
+        return
+    answer = server.delete("pauses", {"scope": scope, "all": every, "reason": reason})
     if as_json:
         print_json(answer)
         return
@@ -43,4 +55,14 @@ def command(
             f"Still paused: {scope_words(pause['scope'])} {until_words(pause['until'], now())}, by {pause['by']}: "
             f"{pause['why']}. `rollbackctl resume{scope_flags(pause['scope'])}` ends it.",
             style="yellow",
+        )
+
+
+def _let_go_on(server: Api, owner: str, reason: str, *, as_json: bool) -> None:
+    answer = server.delete("suspensions", {"owner": owner, "reason": reason})
+    if as_json:
+        print_json(answer)
+    else:
+        say(
+            f"{owner} goes on with the next sweep of its cluster, within seconds; `rollbackctl status` tells when."
         )

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from controller.cli.options import api_options, config_option, json_option
+from controller.cli.promote import command as promote
 
 _FILES = click.Path(path_type=Path)
 _inventory_option = click.option("--inventory", type=_FILES, help="Inventory file; by default the settings'.")
@@ -104,3 +105,6 @@ def schema() -> None:
     from importlib import resources  # noqa: PLC0415
 
     click.echo((resources.files("rules") / "schema" / "rules.v1.json").read_text(encoding="utf-8"), nl=False)
+
+
+command.add_command(promote)

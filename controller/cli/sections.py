@@ -74,10 +74,12 @@ def _stands(record: dict[str, Any], now: datetime) -> list[str]:
 
 def print_hands(status: dict[str, Any], now: datetime) -> None:
     """Print what is paused, locked and demoted, by whom, until when, and what ends it."""
-    print_entries("Stopped by hand", [*_paused(status, now), *_locked(status, now), *_demoted(status)])
+    print_entries("Stopped by hand", [*paused(status, now), *locked(status, now), *demoted(status)])
+    print_entries("GitOps owners paused by a rollback", suspended(status))
 
 
-def _paused(status: dict[str, Any], now: datetime) -> Iterator[Entry]:
+def paused(status: dict[str, Any], now: datetime) -> Iterator[Entry]:
+    """Tell of each pause."""
     for pause in status["paused"]:
         yield (
             f"paused: {scope_words(pause['scope'])} by {pause['by']}, {until_words(pause['until'], now)}",
@@ -85,7 +87,8 @@ def _paused(status: dict[str, Any], now: datetime) -> Iterator[Entry]:
         )
 
 
-def _locked(status: dict[str, Any], now: datetime) -> Iterator[Entry]:
+def locked(status: dict[str, Any], now: datetime) -> Iterator[Entry]:
+    """Tell of each lock."""
     for lock in status["locked"]:
         yield (
             f"locked: {lock['service']} by {lock['by']}, {until_words(lock['until'], now)}, or renewed",
@@ -93,11 +96,25 @@ def _locked(status: dict[str, Any], now: datetime) -> Iterator[Entry]:
         )
 
 
-def _demoted(status: dict[str, Any]) -> Iterator[Entry]:
+def demoted(status: dict[str, Any]) -> Iterator[Entry]:
+    """Tell of each rule that may only ask."""
     for found in status["demoted"]:
         yield (
             f"demoted: rule {found['rule']} only asks, since {stamp(found['at'])}",
             [_why(found), f"`rollbackctl promote {found['rule']}` trusts it again"],
+        )
+
+
+def suspended(status: dict[str, Any]) -> Iterator[Entry]:
+    """Tell of each GitOps owner that a rollback has paused."""
+    for one in status["suspended"]:
+        asked = f"{one['asked_by']} wants it to go on; the next sweep does it" if one["asked_by"] else ""
+        yield (
+            f"{one['owner']}, for {read_instance(one['instance']).label}, since {stamp(one['since'])}",
+            [
+                asked or one["says"] or f"until what it wants no longer names {one['bad']}",
+                f"`rollbackctl resume --owner {one['owner']}` lets it go on",
+            ],
         )
 
 

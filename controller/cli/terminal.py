@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import sys
 import textwrap
@@ -20,11 +21,12 @@ _STEERING = frozenset({"Cc", "Cf", "Cs", "Co", "Zl", "Zp"})
 """Control and format characters (among them those that turn text around), lone surrogates, line separators."""
 
 _SHORT = 14
+_COMMAND = re.compile("`[^`]{1,70}`")
 
 COLOURS = {
-    **dict.fromkeys(("recovered", "roll-back", "resolved", "ok"), "green"),
-    **dict.fromkeys(("failed", "held", "hold", "ineffective", "refused", "refuse"), "red"),
-    **dict.fromkeys(("inconclusive", "waiting", "parked", "undoing", "observe", "ask"), "yellow"),
+    **dict.fromkeys(("recovered", "roll-back", "resolved", "ok", "known-good"), "green"),
+    **dict.fromkeys(("failed", "held", "hold", "ineffective", "refused", "refuse", "known-bad"), "red"),
+    **dict.fromkeys(("inconclusive", "waiting", "parked", "undoing", "observe", "ask", "suspect"), "yellow"),
     **dict.fromkeys(("planned", "acting", "verifying"), "cyan"),
     **dict.fromkeys(("cancelled", "superseded", "expired", "no-match"), "bright_black"),
 }
@@ -51,14 +53,20 @@ def say_under(text: str, indent: int, *, dim: bool = False, bold: bool = False) 
         width = max(shutil.get_terminal_size().columns - 1, indent + 20)
         margin = " " * indent
         words = textwrap.fill(
-            words,
+            _COMMAND.sub(_unbroken, words),
             width,
             initial_indent=margin,
             subsequent_indent=margin + "  ",
             break_long_words=False,
             break_on_hyphens=False,
-        ).removeprefix(margin)
+        )
+        words = words.removeprefix(margin).replace("\N{NO-BREAK SPACE}", " ")
     click.echo(click.style(" " * indent + words, dim=dim or None, bold=bold or None))
+
+
+def _unbroken(command: re.Match[str]) -> str:
+    """Keep a command on one line, for whoever copies it."""
+    return command[0].replace(" ", "\N{NO-BREAK SPACE}")
 
 
 def coloured(word: str) -> str:

@@ -12,6 +12,7 @@ from controller.ledger import LockHeld
 from controller.settings import Role
 from controller.web.inputs import (
     LockAsked,
+    OwnerAsked,
     PauseAsked,
     RenewAsked,
     ResumeAsked,
@@ -21,7 +22,7 @@ from controller.web.inputs import (
     read_input,
 )
 from controller.web.refusals import Refusal, json_response
-from controller.web.standing import lock_shown, locks_shown, pause_shown, pauses_shown
+from controller.web.standing import lock_shown, locks_shown, pause_shown, pauses_shown, suspensions_shown
 
 if TYPE_CHECKING:
     from controller.ledger import Ledger
@@ -41,6 +42,8 @@ def hands_blueprint(
         ("GET", "/pauses", hands.list_pauses),
         ("POST", "/pauses", hands.pause),
         ("DELETE", "/pauses", hands.resume),
+        ("GET", "/suspensions", hands.list_suspensions),
+        ("DELETE", "/suspensions", hands.let_go_on),
         ("GET", "/locks", hands.list_locks),
         ("POST", "/locks/<service>", hands.lock),
         ("PUT", "/locks/<service>", hands.renew),
@@ -89,6 +92,21 @@ class Hands:
             others = ", ".join(pause["scope"] or "everything" for pause in left) or "nothing"
             raise Refusal(404, f"{asked.scope or 'everything'} is not paused; paused now: {others}", field="scope")
         return json_response({"resumed": ended, "pauses": left})
+
+    def list_suspensions(self) -> Response:
+        """Show which GitOps owners rollbacks have paused."""
+        self._admit(Role.READ)
+        return json_response({"suspensions": suspensions_shown(self._ledger)})
+
+    def let_go_on(self) -> Response:
+        """Let an owner go on whatever Git says; the next sweep of its cluster does it."""
+        by = self._admit(Role.OPERATE)
+        asked = read_input(request, OwnerAsked)
+        if not self._ledger.suspensions.ask_resume(asked.owner, by):
+            there = ", ".join(sorted({one.owner for one in self._ledger.suspensions.list()})) or "none"
+            raise Refusal(404, f"we have not paused {asked.owner[:200]!r}; paused: {there}", field="owner")
+        self._ledger.hands.note(by, "resume owner", asked.owner, asked.reason)
+        return json_response({"owner": asked.owner, "suspensions": suspensions_shown(self._ledger)}, 202)
 
     def list_locks(self) -> Response:
         """Show which services are being deployed, by whom."""

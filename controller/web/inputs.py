@@ -197,6 +197,13 @@ class ResumeAsked(_Strict):
     reason: Sentence = ""
 
 
+class OwnerAsked(_Strict):
+    """A person lets a GitOps owner go on that a rollback has paused, as `CLUSTER/KIND/NAMESPACE/NAME`."""
+
+    owner: Annotated[str, Field(min_length=1, max_length=800)]
+    reason: Sentence = ""
+
+
 class LockAsked(_Strict):
     """Somebody deploys a service now."""
 

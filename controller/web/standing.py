@@ -25,6 +25,7 @@ def standing_shown(ledger: Ledger) -> dict[str, Any]:
     return {
         "paused": pauses_shown(ledger),
         "locked": locks_shown(ledger),
+        "suspended": suspensions_shown(ledger),
         "demoted": demotions_shown(ledger),
         "undelivered": [waiting.public() for waiting in ledger.outbox.waiting(_MOST_SHOWN)],
         "differs": list(_differing(ledger)),
@@ -49,6 +50,11 @@ def locks_shown(ledger: Ledger) -> list[dict[str, Any]]:
 def lock_shown(service: str, lock: Lock) -> dict[str, Any]:
     """Show one lock, without its token."""
     return {"service": service, "by": lock.by, "why": lock.why, "until": iso(lock.until_ms)}
+
+
+def suspensions_shown(ledger: Ledger) -> list[dict[str, Any]]:
+    """Show the GitOps owners that rollbacks have paused."""
+    return [one.public() for one in ledger.suspensions.list()]
 
 
 def demotions_shown(ledger: Ledger) -> list[dict[str, Any]]:

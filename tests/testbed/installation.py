@@ -19,7 +19,12 @@ from testbed.programs import Program, free_port, started
 from testbed.wait import until
 
 WORKERS = 2
-ROLES = {"alertmanager": ["alerts"], "reader": ["read"], "operator": ["operate"]}
+ROLES = {
+    "alertmanager": ["alerts"],
+    "reader": ["read"],
+    "operator": ["operate"],
+    "approver": ["approve", "read"],
+}
 CLI = "import sys; from controller.cli.main import main; sys.exit(main())"
 
 
