@@ -10,13 +10,14 @@ from controller.ledger.booking import Booked
 from controller.ledger.rollbacks import Hold
 from rules.campaigns import campaign_of
 from rules.facts import Case
+from rules.guards.names import Release
 from rules.instances import Instance
 from rules.observations import Observation
 from rules.rule import Rule
 from workers.finding import Finder
 from workers.gathering.alerts import Alerts
 from workers.gathering.answers import answers
-from workers.gathering.instances import belonging, instance_facts, release_word, service_facts
+from workers.gathering.instances import belonging, instance_facts, service_facts
 from workers.monitoring.prometheus import Prometheus
 from workers.site import Site
 
@@ -68,7 +69,7 @@ class Gathering:
         ledger, inventory = self.site.ledger, self.site.house.inventory
         where = belonging(asked.instance, asked.service, asked.observation, inventory)
         catalogue = ledger.catalogue.of(where.service, where.environment)
-        release = release_word(asked.observation, catalogue)
+        release = Release.of(asked.observation.names, catalogue).word
         campaign = campaign_of(asked.rule.name, where.service, where.environment, release)
         if asked.enlist is not None:
             ledger.booking.enlist(

@@ -9,7 +9,7 @@ from controller.ledger import Ledger
 from rules.arrivals import narrowed
 from rules.catalogue import Catalogue
 from rules.facts import Arrival, Fact, Hand, InstanceFacts, Lock, Peer, ServiceFacts
-from rules.instances import HostInstance, Instance, WorkloadInstance, read_instance
+from rules.instances import HostInstance, Instance, WorkloadInstance
 from rules.observations import Observation
 from rules.services import Inventory, environment_of
 
@@ -39,18 +39,6 @@ def _host_labels(instance: Instance, inventory: Inventory) -> Mapping[str, str]:
         return {}
     hosts = inventory.services[instance.service].hosts
     return next((host.labels for host in hosts if host.name == instance.host), {})
-
-
-def release_word(observation: Observation, catalogue: Catalogue) -> str:
-    """Return the word by which the release that runs is the same one on every instance of a service.
-
-    What the pipeline registered joins names; else a workload's version does, whose own name says which template.
-    """
-    manifest = catalogue.manifest_of(observation.names)
-    if manifest is not None:
-        return manifest.version
-    names = observation.names
-    return next((name for name in names[1:2] if names[0].startswith(f"{name}+")), names[0] if names else "")
 
 
 def instance_facts(
@@ -141,8 +129,3 @@ def _listed(instance: Instance, where: Belonging, inventory: Inventory) -> Itera
     for host in inventory.services[instance.service].hosts:
         if environment_of(host.labels) == where.environment:
             yield HostInstance(instance.inventory, instance.service, host.name).id
-
-
-def label_of(instance: str) -> str:
-    """Return an instance's name for people."""
-    return read_instance(instance).label
