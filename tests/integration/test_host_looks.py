@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from pathlib import Path
 
@@ -140,3 +141,25 @@ def test_a_host_that_differs_is_taken_as_it_is(tmp_path: Path) -> None:
     shop.changes = {"hosts": (host,), "current": "/nowhere/current", "releases": "/nowhere/releases"}
     assert shop.driver().observe().running == "v1.3.0"
     assert step(shop.plan(), StepKind.SWITCH).values["current"] == str(shop.current)
+
+
+def test_releases_that_are_one_file_are_told_by_their_sum(tmp_path: Path) -> None:
+    """The same bits under two names; what is in a directory no sum of one file tells."""
+    shop = LocalService(tmp_path / "opt", as_files=True)
+    (shop.releases / "v1.2.0").write_text("v1.3.0")
+    seen = {release.name: release.content for release in shop.driver().observe().releases}
+    assert seen["v1.3.0"] == seen["v1.2.0"] == hashlib.sha256(b"v1.3.0").hexdigest()
+    assert seen["v1.1.0"] not in ("", seen["v1.3.0"])
+    folders = LocalService(tmp_path / "folders", changes={"executable": "VERSION"}).driver().observe()
+    assert {release.content for release in folders.releases} == {""}
+
+
+def test_a_look_says_when_what_runs_came(shop: LocalService) -> None:
+    """By the change of the link: a deployer makes it beside and moves it into place."""
+    seen = shop.driver().observe()
+    link = shop.current.lstat()
+    assert seen.arrived is not None
+    assert seen.arrived.after_ms == link.st_mtime_ns // 1_000_000
+    assert seen.arrived.by_ms == link.st_ctime_ns // 1_000_000
+    assert seen.platform.startswith("linux/")
+    assert seen.details["clock_off_s"] == 0

@@ -142,14 +142,12 @@ def _releases(
 
 
 def _contents(report: Report, service: Service, running: str | None) -> dict[str, str]:
-    """Return the sum of each release's executable, by the release's name."""
-    inner = f"/{service.executable}" if service.executable else ""
-    found = {}
-    for path, digest in report.contents.items():
-        place = path.removesuffix(inner) if inner and path.endswith(inner) else path
-        name = running if place == service.current else posixpath.basename(place)
-        found[name or ""] = digest
-    return found
+    """Return the sum of each release that is one file, by the release's name."""
+    sums = {
+        posixpath.basename(path): digest for path, digest in report.contents.items() if path != service.current
+    }
+    present = report.contents.get(service.current)
+    return {**sums, running: present} if running and present else sums
 
 
 @cache

@@ -218,7 +218,10 @@ def _number(text: str) -> int:
 
 
 def _milliseconds(text: str) -> int | None:
-    return int(float(text) * 1000) if _SECONDS.fullmatch(text) else None
+    if not _SECONDS.fullmatch(text):
+        return None
+    seconds, _, fraction = text.partition(".")
+    return int(seconds) * 1000 + int(fraction.ljust(3, "0")[:3])
 
 
 def _plain(text: str) -> str:

@@ -8,7 +8,7 @@ if read -r uptime_s _ </proc/uptime; then printf 'uptime\t%s\0' "$uptime_s"; fi 
 print_contents() {
   for release in "$current" "$releases"/*; do
     if [ -f "$release" ]; then printf '%s\0' "$release"; fi
-  done | timeout 0.05 xargs -0 -n 1 sha256sum -z -- 2>/dev/null | sed -z 's/^/content\t/'
+  done | timeout 0.05 xargs -0 -r -n 1 sha256sum -z -- 2>/dev/null | sed -z 's/^/content\t/'
 }
 # A worker that takes over waits until a script that a cut left running is through.
 if [ "$wait_s" -gt 0 ]; then take_lock "$wait_s"; fi
@@ -41,5 +41,5 @@ for release in "$releases"/*; do
   fi
 done
 if [ -n "$unit" ]; then print_unit "$unit"; fi
-if [ -n "$executable" ]; then print_contents; fi
+if [ ! -d "$current" ]; then print_contents; fi
 printf 'end\0'
