@@ -12,7 +12,9 @@ from typing import Any
 
 from rules.durations import write_duration
 from rules.inventory import InventoryModel
+from rules.limits import write_number
 from rules.reading.rulemodels import OF_ONE_RULE, RuleFileModel, RuleModel
+from rules.rulewriting import write_share
 
 DIRECTORY = Path(__file__).parent
 _BY_NAME = ("properties", "$defs")
@@ -68,11 +70,18 @@ def _plain(value: Any) -> Any:
         key: _named(part) if key in _BY_NAME else _plain(part) for key, part in value.items() if key != "title"
     }
     default = plain.get("default")
-    if default is None or isinstance(default, dict):
+    if default is None or isinstance(default, dict) or default not in plain.get("enum", [default]):
         plain.pop("default", None)
     elif isinstance(default, float) and plain.get("type") == "string":
-        plain["default"] = write_duration(default)
+        plain["default"] = _quantity(default, plain["pattern"])
     return _without_null(plain)
+
+
+def _quantity(value: float, pattern: str) -> str:
+    """Write a default as a file would: the pattern tells what kind of quantity it is."""
+    if pattern.endswith("%$"):
+        return write_share(value)
+    return f"{write_number(value)}x" if pattern.endswith("x$") else write_duration(value)
 
 
 def _named(parts: dict[str, Any]) -> dict[str, Any]:

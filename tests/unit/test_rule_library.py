@@ -9,14 +9,13 @@ import pytest
 
 import rules
 from rules.alerts import Alert
-from rules.decisions import Reason
 from rules.explain import explain
+from rules.factsfile import parse_facts
 from rules.inventory import Inventory, parse_inventory
-from rules.observations import Observation, Offer, ReleaseSeen
 from rules.rulefile import Mode, RuleSet, combine, parse_rules
 
 LIBRARY = Path(rules.__path__[0]) / "library"
-FILES = sorted(LIBRARY.glob("*.yaml"))
+FILES = sorted(path for path in LIBRARY.glob("*.yaml") if not path.name.endswith(".test.yaml"))
 
 INVENTORY = """
 version: inventory/v1
@@ -44,23 +43,47 @@ def load(name: str, *, acting: bool = False) -> RuleSet:
 
 
 def alert(**labels: str) -> Alert:
-    return Alert("a1b2", "firing", {"severity": "critical", **labels}, {}, 0)
+    return Alert("a1b2", "firing", {"severity": "critical", **labels}, {}, 10**12)
 
 
-def facts(**running: str) -> dict[str, Observation]:
-    releases = tuple(ReleaseSeen(f"v1.{n}.0", (n,)) for n in range(4))
-    return {
-        f"hosts/default/shop/{host}": Observation(release, "arrival", 0, releases)
-        for host, release in running.items()
-    }
+FACTS = """
+services:
+  shop: {known-good: [v1.2.0]}
+instances:
+  web1: {running: v1.2.0, arrived: -10m, releases: [v1.0.0, v1.1.0, v1.2.0, v1.3.0]}
+  web2: {running: v1.2.0, arrived: -10m, releases: [v1.0.0, v1.1.0, v1.2.0, v1.3.0]}
+  web3: {running: v1.2.0, arrived: -10m, releases: [v1.0.0, v1.1.0, v1.2.0, v1.3.0]}
+"""
+
+
+def facts(**running: str) -> str:
+    """Return a facts file in which some hosts run something else than v1.2.0."""
+    text = FACTS
+    for host, release in running.items():
+        text = text.replace(f"{host}: {{running: v1.2.0", f"{host}: {{running: {release}")
+    return text
+
+
+def said(
+    ruleset: RuleSet, inventory: Inventory, sent: Alert, known: str, clusters: tuple[str, ...] = ()
+) -> dict[str, dict[str, Any]]:
+    """Return what each rule says about an alert, by the rule's name."""
+    world = parse_facts(known, "facts.yaml").world(inventory, [sent], clusters=clusters)
+    (entry,) = explain(ruleset, inventory, [sent], clusters=clusters or None, world=world)
+    return {decision["rule"]: decision for decision in entry["decisions"]}
+
+
+def going(decision: dict[str, Any]) -> dict[str, str]:
+    """Return the instances that go back, without those that are left alone."""
+    return {instance: release for instance, release in decision["instances"].items() if release is not None}
 
 
 def decisions(ruleset: RuleSet, inventory: Inventory, sent: Alert, **running: str) -> dict[str, tuple[str, dict]]:
-    (entry,) = explain(ruleset, inventory, [sent], facts(**running))
-    return {d["rule"]: (d["outcome"], d["instances"]) for d in entry["decisions"]}
+    found = said(ruleset, inventory, sent, facts(**running))
+    return {name: (one["outcome"], one["instances"]) for name, one in found.items()}
 
 
-RUNNING = {"web1": "v1.2.0", "web2": "v1.3.0", "web3": "v1.3.0"}
+RUNNING = {"web2": "v1.3.0"}
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
@@ -99,104 +122,149 @@ def test_a_warning_is_not_about_the_canary(inventory):
     assert decisions(load("canary-only.yaml"), inventory, mild)["canary-errors"] == ("no-match", {})
 
 
+def test_a_canary_that_ran_long_before_the_trouble_is_left_alone(inventory):
+    """canary-only: what changed lately is not the release."""
+    sent = alert(alertname="HighErrorRate", instance="web2")
+    found = said(load("canary-only.yaml", acting=True), inventory, sent, FACTS.replace("-10m", "-3d"))
+    assert found["canary-errors"]["reason"] == "release-too-old"
+
+
+def test_where_nothing_is_known_to_be_good_a_person_is_asked(inventory):
+    """canary-only: with the best unknown release as a proposal."""
+    sent = alert(alertname="HighErrorRate", instance="web2")
+    found = said(load("canary-only.yaml", acting=True), inventory, sent, FACTS.replace("[v1.2.0]}", "[]}"))
+    assert (found["canary-errors"]["outcome"], found["canary-errors"]["reason"]) == ("ask", "nothing-known-good")
+
+
 def test_instances_are_chosen_by_label(inventory):
-    """labelled-instances: a region's alert takes back every instance of these regions."""
-    found = decisions(
+    """labelled-instances: a region's alert is about the instances of these regions that just got a release."""
+    regions = load("labelled-instances.yaml", acting=True)
+    sent = alert(alertname="RegionErrors", service="shop")
+    one_suspect = FACTS.replace("web3: {running: v1.2.0, arrived: -10m", "web3: {running: v1.2.0, arrived: -3d")
+    found = said(regions, inventory, sent, one_suspect.replace("web2: {running: v1.2.0", "web2: {running: v1.3.0"))
+    assert found["region-by-label"]["outcome"] == "roll-back"
+    assert going(found["region-by-label"]) == {"hosts/default/shop/web2": "v1.2.0"}
+    assert found["release-by-version"]["reason"] == "no-match"
+
+
+def test_of_several_suspects_a_person_says_which(inventory):
+    """labelled-instances: the alert cannot tell."""
+    found = said(
         load("labelled-instances.yaml", acting=True),
         inventory,
         alert(alertname="RegionErrors", service="shop"),
-        **RUNNING,
+        facts(web2="v1.3.0", web3="v1.3.0"),
     )
-    assert found == {
-        "region-by-label": (
-            "roll-back",
-            {"hosts/default/shop/web2": "v1.2.0", "hosts/default/shop/web3": "v1.2.0"},
-        ),
-        "release-by-version": ("no-match", {}),
-    }
+    assert (found["region-by-label"]["outcome"], found["region-by-label"]["reason"]) == ("ask", "suspects-many")
 
 
 def test_instances_are_chosen_by_the_release_they_run(inventory):
     """labelled-instances: an alert that names v1.3.0 takes back the instances that run it."""
-    found = decisions(
+    found = said(
         load("labelled-instances.yaml", acting=True),
         inventory,
         alert(alertname="ReleaseErrors", service="shop", version="v1.3.0"),
-        web1="v1.3.0",
-        web2="v1.2.0",
-        web3="v1.3.0",
+        facts(web1="v1.3.0", web3="v1.3.0"),
     )
-    assert found["release-by-version"] == (
-        "roll-back",
-        {"hosts/default/shop/web1": "v1.2.0", "hosts/default/shop/web3": "v1.2.0"},
-    )
-    assert found["region-by-label"] == ("no-match", {})
-
-
-CANARY = "kubernetes/eu/shop/deployment/web-canary"
-WORKLOADS = {
-    CANARY: Observation("v1.3.0", "arrival", 0, (ReleaseSeen("v1.2.0", (1,)), ReleaseSeen("v1.3.0", (2,)))),
-    "kubernetes/eu/shop/deployment/web-new": Observation(
-        "v1.3.0",
-        "arrival",
-        0,
-        (ReleaseSeen("v1.3.0", (1,)),),
-        offers={"same-as track=stable": Offer("v1.2.0")},
-        no_history=(Reason.FIRST_RELEASE, "it is the first"),
-    ),
-}
-
-
-def about_workload(name: str, *, observed: bool = True, **labels: str) -> dict[str, Any]:
-    """Return what the one rule that matches says, of those for Kubernetes."""
-    ruleset = combine([load("kubernetes-canary-only.yaml", acting=True), load("kubernetes-workloads.yaml")])
-    facts = WORKLOADS if observed else None
-    (entry,) = explain(ruleset, Inventory({}), [alert(alertname=name, **labels)], facts, clusters=["eu"])
-    (one,) = [decision for decision in entry["decisions"] if decision["reason"] != "no-match"]
-    return one
-
-
-def test_the_canary_of_a_cluster_goes_back():
-    """kubernetes-canary-only: provided that its pods are those of a canary, whatever the alert says."""
-    found = about_workload("HighErrorRate", namespace="shop", deployment="web-canary")
-    assert (found["rule"], found["outcome"]) == ("kubernetes-canary-errors", "roll-back")
-    assert found["instances"] == {CANARY: "v1.2.0"}
-    assert "provided that its pods carry track=canary" in found["detail"]
-
-
-def test_a_canary_without_an_earlier_release_takes_what_the_stable_one_runs():
-    """kubernetes-canary-only: the second entry of `to`."""
-    found = about_workload("HighErrorRate", namespace="shop", deployment="web-new")
-    assert found["instances"] == {"kubernetes/eu/shop/deployment/web-new": "v1.2.0"}
-
-
-def test_a_pod_that_crashes_leads_to_whatever_owns_it():
-    """kubernetes-workloads: which the cluster says."""
-    found = about_workload("KubePodCrashLooping", namespace="shop", pod="web-5d4f-bb2bb", observed=False)
-    assert (found["rule"], found["instances"]) == ("crashing-release", {})
-    assert "whatever owns pod web-5d4f-bb2bb in shop (cluster eu)" in found["detail"]
-    assert "its pods carry rollback=automatic and pod web-5d4f-bb2bb is of its newest revision" in found["detail"]
-
-
-def test_a_workload_is_chosen_by_the_release_it_runs():
-    """kubernetes-workloads: one that runs another release is left alone."""
-    said = {"namespace": "shop", "deployment": "web-canary"}
-    found = about_workload("ReleaseErrors", version="v1.3.0", **said)
-    assert (found["rule"], found["instances"]) == ("workload-by-version", {CANARY: "v1.2.0"})
-    assert about_workload("ReleaseErrors", version="v1.2.0", **said)["reason"] == "stale"
-
-
-def test_an_alert_that_names_no_workload_is_about_those_that_are_selected():
-    """kubernetes-workloads: the canary of the shop, in its namespace."""
-    found = about_workload("ProbeFailing", service="shop")
-    assert (found["rule"], found["outcome"]) == ("canary-to-nothing", "observe")
-    assert "every workload in shop (cluster eu) whose pods carry app.kubernetes.io/name=shop" in found["detail"]
-    assert about_workload("ProbeFailing", service="shop", namespace="cart")["reason"] == "not-selected"
+    assert found["release-by-version"]["outcome"] == "roll-back"
+    assert found["release-by-version"]["instances"] == {
+        "hosts/default/shop/web1": "v1.2.0",
+        "hosts/default/shop/web3": "v1.2.0",
+    }
+    assert found["region-by-label"]["reason"] == "no-match"
 
 
 def test_an_alert_without_a_version_is_not_about_a_release(inventory):
     """labelled-instances: no version, no match."""
-    found = decisions(
-        load("labelled-instances.yaml"), inventory, alert(alertname="ReleaseErrors", service="shop"), **RUNNING
+    sent = alert(alertname="ReleaseErrors", service="shop")
+    found = said(load("labelled-instances.yaml"), inventory, sent, facts())
+    assert found["release-by-version"]["reason"] == "no-match"
+
+
+CANARY = "kubernetes/eu/shop/deployment/web-canary"
+NEW = "kubernetes/eu/shop/deployment/web-new"
+STABLE = "kubernetes/eu/shop/deployment/web"
+WORKLOADS = f"""
+services:
+  shop: {{known-good: [v1.2.0]}}
+instances:
+  {CANARY}:
+    labels: {{app.kubernetes.io/name: shop, track: canary}}
+    running: v1.3.0
+    arrived: -30m
+    releases: [v1.2.0, v1.3.0]
+    offers: {{same-as track=stable: v1.2.0}}
+  {NEW}:
+    labels: {{app.kubernetes.io/name: shop, track: canary}}
+    running: v1.3.0
+    arrived: -5h
+    releases: [v1.3.0]
+    offers: {{same-as track=stable: v1.2.0}}
+  {STABLE}:
+    labels: {{app.kubernetes.io/name: shop, track: stable, rollback: automatic}}
+    running: v1.3.0
+    arrived: -20m
+    releases: [v1.1.0, v1.2.0, v1.3.0]
+    pods: [web-5d4f-bb2bb]
+"""
+
+
+def about_workload(name: str, more: str = "", *, known: str = WORKLOADS, **labels: str) -> dict[str, Any]:
+    """Return what the one rule that matches says, of those for Kubernetes."""
+    ruleset = combine(
+        [load("kubernetes-canary-only.yaml", acting=True), load("kubernetes-workloads.yaml", acting=True)]
     )
-    assert found["release-by-version"] == ("no-match", {})
+    found = said(ruleset, Inventory({}), alert(alertname=name, **labels), known + more, clusters=("eu",))
+    (one,) = [decision for decision in found.values() if decision["reason"] != "no-match"]
+    return one
+
+
+def test_the_canary_of_a_cluster_goes_back():
+    """kubernetes-canary-only: if its pods are those of a canary, whatever the alert says."""
+    found = about_workload("HighErrorRate", namespace="shop", deployment="web-canary")
+    assert (found["rule"], found["outcome"]) == ("kubernetes-canary-errors", "roll-back")
+    assert found["instances"] == {CANARY: "v1.2.0"}
+    stable = about_workload("HighErrorRate", namespace="shop", deployment="web", track="canary")
+    assert (stable["outcome"], stable["reason"]) == ("no-match", "not-selected")
+
+
+def test_a_canary_without_an_earlier_release_takes_what_the_stable_one_runs():
+    """kubernetes-canary-only: the second entry of `to`."""
+    known = WORKLOADS.replace("-5h", "-10m")
+    found = about_workload("HighErrorRate", known=known, namespace="shop", deployment="web-new")
+    assert found["instances"] == {NEW: "v1.2.0"}
+
+
+def test_a_pod_that_crashes_leads_to_its_workload():
+    """kubernetes-workloads: which opted in, and whose trouble began fifteen minutes before the alert fired."""
+    found = about_workload("KubePodCrashLooping", namespace="shop", pod="web-5d4f-bb2bb")
+    assert (found["rule"], found["outcome"]) == ("crashing-release", "roll-back")
+    assert found["instances"] == {STABLE: "v1.2.0"}
+    late = about_workload(
+        "KubePodCrashLooping", known=WORKLOADS.replace("-20m", "-10m"), namespace="shop", pod="web-5d4f-bb2bb"
+    )
+    assert (late["outcome"], late["reason"]) == ("refuse", "predates-release")
+
+
+def test_a_node_that_is_not_ready_is_another_cause():
+    """kubernetes-workloads: of the same cluster only."""
+    for cluster, reason in (("eu", "common-cause"), ("us", "allowed")):
+        node = f"alerts: [{{labels: {{alertname: KubeNodeNotReady, cluster: {cluster}}}}}]\n"
+        found = about_workload("KubePodCrashLooping", node, namespace="shop", pod="web-5d4f-bb2bb", cluster="eu")
+        assert found["reason"] == reason
+
+
+def test_a_workload_is_chosen_by_the_release_it_runs():
+    """kubernetes-workloads: one that runs another release is left alone."""
+    asked = {"namespace": "shop", "deployment": "web-canary"}
+    found = about_workload("ReleaseErrors", version="v1.3.0", **asked)
+    assert (found["rule"], found["instances"]) == ("workload-by-version", {CANARY: "v1.2.0"})
+    assert about_workload("ReleaseErrors", version="v1.2.0", **asked)["reason"] == "stale"
+
+
+def test_an_alert_that_names_no_workload_is_about_what_arrived_lately():
+    """kubernetes-workloads: the canary of the shop, in its namespace, and not the one that came hours ago."""
+    found = about_workload("ProbeFailing", service="shop")
+    assert (found["rule"], found["outcome"]) == ("canary-to-nothing", "roll-back")
+    assert going(found) == {CANARY: "v1.2.0"}
+    assert about_workload("ProbeFailing", service="shop", namespace="cart")["reason"] == "not-selected"
