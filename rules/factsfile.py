@@ -45,22 +45,28 @@ class FactsFile:
         clusters: Sequence[str] = (),
         policy: Policy = NO_POLICY,
         truncated: int = 0,
+        now_ms: int | None = None,
     ) -> World:
         """Return what is known. Raises `RuleFileErrors` for an instance that cannot be told.
 
         `alerts` are those of the notification, which left out `truncated` others; they say when now is if the file
-        does not. `clusters` and `policy` are those of the settings; the file's own policy replaces theirs.
+        does not and `now_ms` neither. `clusters` and `policy` are those of the settings; the file's own policy
+        replaces theirs.
         """
         alerts = tuple(alerts)
         said = list(dict.fromkeys(alert.labels["cluster"] for alert in alerts if alert.labels.get("cluster")))
         cluster = clusters[0] if len(clusters) == 1 else said[0] if len(said) == 1 else "default"
         places = Places(self.document, self.root, inventory, cluster)
-        return WorldBuilder(self.model, places, self._now(alerts), inventory).world(clusters, policy, truncated)
+        return WorldBuilder(self.model, places, self._now(alerts, now_ms), inventory).world(
+            clusters, policy, truncated
+        )
 
-    def _now(self, alerts: Sequence[Alert]) -> int:
+    def _now(self, alerts: Sequence[Alert], now_ms: int | None) -> int:
         """Return the moment of the decision: as written, else the newest that anything fixed says."""
         if self.model.now is not None:
             return self.model.now.at(0)
+        if now_ms is not None:
+            return now_ms
         arrived = (moment.ms for moment in _arrivals(self.model) if not moment.relative)
         return max([*arrived, *(alert.starts_at_ms for alert in alerts)], default=0)
 

@@ -44,6 +44,7 @@ class Foresight:
             judging = _Judging(rule, alerts, world)
             for at in matched[rule.name]:
                 judging.look(at)
+            judging.look_around(ruleset)
             decisions |= {(at, rule.name): decision for at, decision in judging.decisions().items()}
         return cls(decisions)
 
@@ -68,6 +69,7 @@ class _Judging:
         self._located: dict[int, tuple[Located, ...]] = {}
         self._cases: dict[int, list[Case]] = {}
         self._problems: dict[int, Decision] = {}
+        self._beside: list[Case] = []
 
     def look(self, at: int) -> None:
         """Find what one alert is about."""
@@ -79,6 +81,16 @@ class _Judging:
             return
         self._located[at] = located
         self._cases[at] = [case_of(self._world, self._rule, alert, siblings, one) for one in located]
+
+    def look_around(self, ruleset: RuleSet) -> None:
+        """Find what the rule does about open alerts beside the notification: it counts as affected too."""
+        known = {one.fingerprint for one in self._alerts if one.fingerprint}
+        for other in self._world.others:
+            alert = other.alert
+            if alert.fingerprint in known or self._rule not in ruleset.match(alert.labels):
+                continue
+            located, _ = find(self._world, self._rule, alert, self._alerts)
+            self._beside += (case_of(self._world, self._rule, alert, self._alerts, one) for one in located)
 
     def decisions(self) -> dict[int, Decision]:
         """Judge what was found."""
@@ -97,7 +109,8 @@ class _Judging:
     def _at_once(self) -> dict[int, tuple[Judgement, ...]]:
         every = [(at, case) for at, cases in self._cases.items() for case in cases]
         judged: dict[int, tuple[Judgement, ...]] = {}
-        for (at, _), judgement in zip(every, judge_all([case for _, case in every]), strict=True):
+        together = judge_all([*(case for _, case in every), *self._beside])
+        for (at, _), judgement in zip(every, together, strict=False):
             judged[at] = (*judged.get(at, ()), judgement)
         return judged
 

@@ -123,7 +123,7 @@ def _cases(document: Document, errors: list[FileError]) -> Iterator[Case]:
     defaults = root.entries["defaults"].value if "defaults" in root.entries else None
     names: dict[str, Place] = {}
     for node in getattr(root.entries["tests"].value, "items", []):
-        whole = over(defaults, node)
+        whole = _over(_fitting(defaults, node), node)
         model, wrong = check(TestModel, whole, document)
         errors += wrong
         if model is None:
@@ -139,16 +139,29 @@ def _cases(document: Document, errors: list[FileError]) -> Iterator[Case]:
         yield Case(model.name, place, model, whole)
 
 
-def over(defaults: Node | None, own: Node) -> Node:
+def _over(defaults: Node | None, own: Node) -> Node:
     """Lay a test over the defaults. Places stay those of what was written."""
     if not isinstance(defaults, Mapping) or not isinstance(own, Mapping):
         return own
     entries = dict(defaults.entries)
     for key, entry in own.entries.items():
         inherited = entries.get(key)
-        value = entry.value if inherited is None else over(inherited.value, entry.value)
+        value = entry.value if inherited is None else _over(inherited.value, entry.value)
         entries[key] = Entry(entry.key, value)
     return Mapping(own.line, own.column, own.start, own.end, own.flow, entries)
+
+
+def _fitting(defaults: Node | None, own: Node) -> Node | None:
+    """Lay the default alert under each of several; what a test says otherwise replaces it."""
+    if not isinstance(defaults, Mapping) or not isinstance(own, Mapping):
+        return defaults
+    if own.entries.keys().isdisjoint({"alerts", "payload"}):
+        return defaults
+    entries = {key: entry for key, entry in defaults.entries.items() if key not in ("alert", "alerts", "payload")}
+    alert, several = defaults.entries.get("alert"), own.entries.get("alerts")
+    if alert is not None and several is not None and isinstance(several.value, Sequence):
+        several.value.items[:] = [_over(alert.value, one) for one in several.value.items]
+    return Mapping(defaults.line, defaults.column, defaults.start, defaults.end, defaults.flow, entries)
 
 
 def _unknown_rules(cases: list[Case], rules: RuleSet, document: Document) -> Iterator[FileError]:

@@ -52,7 +52,8 @@ class _Running:
     def result(self) -> Result:
         facts = self._facts()
         now = facts.model.now if facts is not None else None
-        notification = self._notification(now.at(0) if now is not None else _NOW_MS)
+        now_ms = now.at(0) if now is not None else _NOW_MS if self._model.payload is None else None
+        notification = self._notification(now_ms or 0)
         world, seen = None, None
         if facts is not None:
             world = facts.world(
@@ -60,6 +61,7 @@ class _Running:
                 notification.alerts,
                 clusters=self._file.clusters,
                 truncated=notification.truncated,
+                now_ms=now_ms,
             )
             if facts.seen_only:
                 seen = {i: one.observation for i, one in world.instances.items() if one.observation is not None}
