@@ -20,6 +20,7 @@ from controller.ledger import LedgerUnavailable, State
 
 if TYPE_CHECKING:
     from controller.ledger import Counts, Ledger, Swept
+    from controller.ledger.outbox import Telling
     from controller.settings.house import House
 
 PREFIX: Final = "rollback_controller_"
@@ -120,6 +121,7 @@ class StateCollector(Collector):
     def _counts(self) -> Iterator[Metric]:
         try:
             counts, sweeps = self._ledger.counts(), self._ledger.sightings.sweeps()
+            telling = self._ledger.outbox.counts()
         except LedgerUnavailable:
             yield _gauge("ledger_up", "1 if the ledger answered this scrape.", 0)
             return
@@ -130,6 +132,7 @@ class StateCollector(Collector):
         yield _unfinished(counts)
         yield _ended(counts)
         yield from _clusters(sweeps)
+        yield from _messages(telling)
 
 
 def _unfinished(counts: Counts) -> Metric:
@@ -164,6 +167,28 @@ def _clusters(sweeps: Sequence[Swept]) -> Iterator[Metric]:
         age.add_metric([swept.cluster], inf if swept.age_s is None else swept.age_s)
         moving.add_metric([swept.cluster], swept.moving_in_all)
     yield from (age, moving)
+
+
+def _messages(telling: Telling) -> Iterator[Metric]:
+    waiting = GaugeMetricFamily(
+        f"{PREFIX}messages_waiting", "Messages to people that a channel has not got yet.", labels=["channel"]
+    )
+    for channel, count in telling.waiting.items():
+        waiting.add_metric([channel], count)
+    yield waiting
+    ends = {
+        "messages_sent": ("Messages that a channel has.", telling.sent),
+        "messages_given_up": ("Messages that were tried for three days, and are tried no more.", telling.given_up),
+        "messages_lost": ("Messages beyond the thousand that may wait, only counted.", telling.lost),
+    }
+    for name, (describes, counts) in ends.items():
+        family = CounterMetricFamily(f"{PREFIX}{name}", describes, labels=["channel"])
+        for channel, count in counts.items():
+            family.add_metric([channel], count)
+        yield family
+    yield CounterMetricFamily(
+        f"{PREFIX}messages_nobody_told", "Messages that no channel was there for.", value=telling.nobody
+    )
 
 
 def _gauge(name: str, describes: str, value: float) -> Metric:

@@ -185,7 +185,6 @@ def _way(about: About) -> str:
 
 def _what(about: About) -> Iterator[str]:
     count = len(about.instances)
-    yield f"{_way(about)}"
     if count:
         yield f"{'Instance' if count == 1 else f'{count} instances'}: {listed(about.instances)}"
     if about.alert:

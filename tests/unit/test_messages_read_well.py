@@ -40,7 +40,6 @@ ABOUT = About(
 )
 
 ASKED = """\
-shop (prod): v1.3.0 → v1.2.2
 Instance: shop on web2
 Alert: HighErrorRate - 5 % of answers are errors
 Rule: canary-errors
