@@ -120,7 +120,7 @@ SOME = st.lists(st.integers(1, 20) | st.floats(0.01, 1.0), min_size=1, max_size=
 
 @given(SOME, st.integers(1, 25), st.randoms(use_true_random=False), st.booleans())
 def test_waves_never_exceed_their_sizes(waves: Waves, total: int, random: object, fails: bool) -> None:
-    """Whatever order they ask and recover in: what has begun fits a wave, and all before that wave is recovered."""
+    """In whatever order they ask and recover: what has begun fits a wave, and all before it is recovered."""
     states = dict.fromkeys((f"i{at}" for at in range(total)), W)
     for _ in range(6 * total):
         name = random.choice(list(states))  # type: ignore[attr-defined]
