@@ -54,7 +54,9 @@ _MOST_RECENT = 100
 )
 @click.option("--pin", type=click.Choice(["never"]), help="Leave tags as they are, though they may have moved.")
 @click.option(
-    "--gitops", type=click.Choice(["force"]), help="Change a workload although something else keeps it as it is."
+    "--gitops",
+    type=click.Choice(["pause", "force"]),
+    help="Change a workload that something else keeps as it is, and pause that first, or not.",
 )
 @click.option(
     "--when-paused", type=click.Choice(["resume"]), help="Resume a Deployment whose rollout is paused, and go on."

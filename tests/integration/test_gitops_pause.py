@@ -21,6 +21,7 @@ from rules.errors import Permanent
 from rules.instances import WorkloadKind
 from rules.plans import Plan, StepKind, StepState
 from rules.rule import Gitops
+from rules.to import Version
 from workers.kubernetes.gitops.holding import PAUSED
 from workers.kubernetes.gitops.looking_after import look_after_paused
 from workers.kubernetes.rights import PAUSING, RIGHTS
@@ -311,6 +312,27 @@ def test_the_way_back_lets_the_owner_go_on(cluster: Cluster, namespace: str, led
     assert ledger.suspensions.list() == ()
     one.does(one.step(back, StepKind.RESUME_OWNER))
     assert owner.now()["spec"] == before
+
+
+def test_undoing_it_lets_the_owner_go_on(cluster: Cluster, namespace: str, ledger: Ledger) -> None:
+    """An undo is a rollback of its own, to the very release that the owner was paused for: it wants that."""
+    owner = helm_release(cluster, namespace)
+    deploy_bad(cluster, namespace, owner)
+    before = owner.now()["spec"]
+    one = driven(cluster, namespace, ledger)
+    plan = one.planned()
+    until_patched(one, plan)
+    assert plan.from_release
+    back = driven(cluster, namespace, ledger, rollback="rtest00002", fence=1001, to=(Version(plan.from_release),))
+    undo = back.planned()
+    kinds = [step.kind for step in undo.steps]
+    assert StepKind.PAUSE_OWNER not in kinds
+    assert kinds.index(StepKind.PATCH) < kinds.index(StepKind.RESUME_OWNER)
+    for step in undo.steps[:-1]:  # the last one waits for a bad release to be healthy
+        back.does(step)
+    assert tag(cluster, namespace) == "bad"
+    assert owner.now()["spec"] == before
+    assert ledger.suspensions.list() == ()
 
 
 def test_a_field_that_somebody_changed_since_is_theirs(cluster: Cluster, namespace: str, ledger: Ledger) -> None:

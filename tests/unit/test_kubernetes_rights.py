@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
-from workers.kubernetes.rights import RIGHTS, right_for, rules_of_role, table
+from workers.kubernetes.rights import PAUSING, RIGHTS, right_for, rules_of_role, table
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "reference" / "kubernetes-rights.md"
 
@@ -16,6 +16,7 @@ PAGE = Path(__file__).resolve().parents[2] / "docs" / "reference" / "kubernetes-
 def test_the_page_holds_the_table() -> None:
     """Copy what this prints into the page when it fails."""
     assert table() in PAGE.read_text()
+    assert table(PAUSING) in PAGE.read_text()
 
 
 def test_the_page_holds_a_role_that_grants_exactly_this() -> None:
@@ -35,9 +36,21 @@ def test_the_page_holds_a_role_that_grants_exactly_this() -> None:
     assert {"kind": "ServiceAccount", **account["metadata"]} == subject
 
 
+def test_the_page_holds_a_role_for_pausing_apart() -> None:
+    """Whoever pauses nobody gives none of it: it is not in the Role that everybody pastes."""
+    (pasted,) = re.findall(r"```yaml\n# only for `gitops: pause`\n(.*?)```", PAGE.read_text(), re.DOTALL)
+    role, binding = YAML(typ="safe").load_all(pasted)
+    assert role["rules"] == [
+        {"apiGroups": [right.group], "resources": [*right.resources], "verbs": [*right.verbs]} for right in PAUSING
+    ]
+    assert rules_of_role(PAUSING) in pasted
+    assert binding["roleRef"]["name"] == role["metadata"]["name"]
+    assert {right.group for right in PAUSING}.isdisjoint(right.group for right in RIGHTS)
+
+
 def test_we_ask_for_nothing_that_leads_further() -> None:
     """No wildcard, no secret, nothing that starts a program or grants rights."""
-    for right in RIGHTS:
+    for right in (*RIGHTS, *PAUSING):
         assert not {"*", "watch", "deletecollection", "bind", "escalate", "impersonate"} & {*right.verbs}
         assert not {"*", "secrets", "pods/exec", "serviceaccounts/token", "roles"} & {*right.resources}
 

@@ -15,7 +15,7 @@ from workers.kubernetes.arrivals import arrived
 from workers.kubernetes.catching_up import require_caught_up
 from workers.kubernetes.details import details_of
 from workers.kubernetes.evidence import Evidence
-from workers.kubernetes.gitops.planning import with_pause, with_resume
+from workers.kubernetes.gitops.planning import with_owner, with_resume
 from workers.kubernetes.gitops.standing import require_allowed, standing
 from workers.kubernetes.gitops.steps import OwnerSteps
 from workers.kubernetes.offers import Found, Offers, offer_of
@@ -107,7 +107,7 @@ class KubernetesDriver:
 
         def make(sha: str) -> Plan:
             plan = make_plan(self._instance, self._params, live, goal, stands.notes, stored=sha)
-            return with_pause(plan, stands.pause)
+            return with_owner(plan, stands.pause, stands.resume)
 
         return self._foreseen(live, make)
 

@@ -12,6 +12,8 @@ from workers.kubernetes.templates import images
 from workers.kubernetes.writing import planned
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from workers.kubernetes.gitops.finding import Owner
     from workers.kubernetes.live import Live
     from workers.kubernetes.marks import Json
@@ -66,11 +68,12 @@ def bad_images(template: Json, goal: Json | None) -> list[str]:
     return sorted({*images(template).values()} - kept)
 
 
-def with_pause(plan: Plan, pause: Step | None) -> Plan:
-    """Put the pause before everything else."""
-    if pause is None:
-        return plan
-    return Plan(plan.instance, plan.from_release, plan.to_release, plan.arrival, (pause, *plan.steps))
+def with_owner(plan: Plan, pause: Step | None = None, resume: Step | None = None) -> Plan:
+    """Put a pause before everything else, and a resume after the change, before the last step that only watches."""
+    before = (pause,) if pause else ()
+    *steps, last = plan.steps
+    after = (resume, last) if resume else (last,)
+    return Plan(plan.instance, plan.from_release, plan.to_release, plan.arrival, (*before, *steps, *after))
 
 
 def with_resume(way_back: Plan, plan: Plan) -> Plan:
@@ -78,13 +81,22 @@ def with_resume(way_back: Plan, plan: Plan) -> Plan:
     paused = next((step for step in plan.steps if step.kind is StepKind.PAUSE_OWNER), None)
     if paused is None:
         return way_back
-    values: dict[str, Any] = {key: paused.values[key] for key in ("kind", "namespace", "name", "path", "uid")}
-    resume = Step(
+    values = {key: paused.values[key] for key in ("kind", "namespace", "name", "path", "uid")}
+    return with_owner(way_back, resume=_resume(paused.way_back, values))
+
+
+def resume_step(owner: Owner, rollback: str) -> Step:
+    """Return the step that takes the hold of an earlier rollback away: what it went away from is gone back to."""
+    kind, metadata = owner.named.kind, owner.found["metadata"]
+    place = {"kind": kind.name, "namespace": owner.named.namespace, "name": owner.named.name, "path": owner.path}
+    does = f"resume {owner.named}, which rollback {rollback} paused, unless another needs it paused"
+    return _resume(does, {**place, "uid": metadata["uid"], "rollback": rollback})
+
+
+def _resume(does: str, values: Mapping[str, Any]) -> Step:
+    return Step(
         StepKind.RESUME_OWNER,
-        does=paused.way_back,
+        does=does,
         way_back="nothing to take back: its owner goes on as before",
         values=values,
     )
-    *before, last = way_back.steps  # the last only watches
-    steps = (*before, resume, last)
-    return Plan(way_back.instance, way_back.from_release, way_back.to_release, way_back.arrival, steps)

@@ -9,14 +9,17 @@ from rules.decisions import Reason
 from rules.errors import Permanent
 from rules.rule import Gitops
 from workers.kubernetes.gitops.finding import find_owner
+from workers.kubernetes.gitops.holding import is_ours
 from workers.kubernetes.gitops.naming import owner_named
-from workers.kubernetes.gitops.planning import pause_step, paused_by_others, sync_under_way
+from workers.kubernetes.gitops.planning import pause_step, paused_by_others, resume_step, sync_under_way
 from workers.kubernetes.ownership import ownership_of
+from workers.kubernetes.templates import sha_of
 
 if TYPE_CHECKING:
     from rules.instances import WorkloadInstance
     from rules.plans import Step
     from workers.kubernetes.access import Cluster
+    from workers.kubernetes.gitops.finding import Owner
     from workers.kubernetes.live import Live
     from workers.kubernetes.marks import Json
     from workers.kubernetes.ownership import Ownership
@@ -25,9 +28,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What is done about the owner before the workload is changed, if anything, and what a person should know."""
+    """What is done about the owner, before the change or after it, and what a person should know."""
 
     pause: Step | None = None
+    resume: Step | None = None
     notes: tuple[str, ...] = ()
 
 
@@ -55,6 +59,17 @@ def standing(
     if not owner.reconciler or params.gitops is not Gitops.PAUSE:
         return Standing(notes=owner.notes)
     found = find_owner(cluster, owner_named(live.workload, instance, owner.reconciler), instance)
+    if earlier := _paused_against(found, instance, goal):
+        return Standing(resume=resume_step(found, earlier), notes=(owner.note,) if owner.note else ())
     step = pause_step(found, live, goal, params.who, params.why)
     left = paused_by_others(found) if step is None else ""
-    return Standing(step, tuple(note for note in (left, sync_under_way(found), owner.note) if note))
+    return Standing(step, notes=tuple(note for note in (left, sync_under_way(found), owner.note) if note))
+
+
+def _paused_against(owner: Owner, instance: WorkloadInstance, goal: Json | None) -> str:
+    """Return the rollback that paused the owner to keep away the release that is gone to now, as an undo does."""
+    paused = is_ours(owner.named.kind, owner.found)
+    hold = paused.holds.get(instance.id) if paused else None
+    if hold is None or goal is None or sha_of(goal) != hold["bad"]["sha"]:
+        return ""
+    return str(hold["rollback"])

@@ -89,7 +89,7 @@ class OwnerSteps:
             require_as_planned(owner, values, fence, self._instance.id)
             patch = self._pausing(owner, values, fence)
             if patch is None:
-                self._forget()
+                self._forget(self._rollback)
                 return {"paused": False, "found": "somebody else has paused it meanwhile: it is left as it is"}
             try:
                 self._cluster.patch(values["path"], patch, field_manager=MANAGER)
@@ -105,10 +105,11 @@ class OwnerSteps:
 
     def resume(self, values: Mapping[str, Any], deadline_s: float) -> Seen:
         """Take our hold away, and with the last one put back what was; what is not ours any more stays."""
+        rollback = str(values.get("rollback", self._rollback))
         found = release(
-            self._cluster, values, self._instance.id, self._rollback, deadline_s=deadline_s, wait=self._pause
+            self._cluster, values, self._instance.id, rollback, deadline_s=deadline_s, wait=self._pause
         )
-        self._forget()
+        self._forget(rollback)
         return {"resumed": found}
 
     def _owner(self, values: Mapping[str, Any]) -> Json:
@@ -147,9 +148,9 @@ class OwnerSteps:
         }
         self._suspensions.note(self._instance.id, entry)
 
-    def _forget(self) -> None:
+    def _forget(self, rollback: str) -> None:
         if self._suspensions is not None:
-            self._suspensions.forget(self._instance.id, self._rollback)
+            self._suspensions.forget(self._instance.id, rollback)
 
 
 def release(
