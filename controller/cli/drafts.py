@@ -20,7 +20,7 @@ data-dir: data                  # where `rollbackctl up` keeps its embedded Valk
 auth:
   tokens:
     - {{name: alertmanager, roles: [alerts], file: tokens/alertmanager}}
-    - {{name: operator, roles: [operate], file: tokens/operator}}   # better one for each person
+    - {{name: operator, roles: [operate, approve], file: tokens/operator}}   # better one for each person
 """
 
 RULES = """\
@@ -28,13 +28,18 @@ version: rules/v1
 rules:
   - name: {rule}-errors
     description: A release of {service} answers with errors.
-    mode: observe                # decides and records, and changes nothing; `act` lets it roll back
+    mode: observe                # decides and records, and changes nothing; `ask` asks you, `act` rolls back
     when:
       matchers: ['alertname="HighErrorRate"', 'severity="critical"']
     target:
       hosts: {{instance: "{{{{ $labels.instance }}}}"}}   # the host that the alert names, and no other
       service: "{service}"
-    to: [previous]               # the newest release that is older than the one that runs
+    to: [last-known-good]        # ran a day healthy and quiet, or `rollbackctl releases good`; else you are asked
+    guards:                      # what keeps it back; these are the defaults
+      caused-by-release: {{within: 2h}}                      # the release came before the trouble, not long before
+      cooldown: 30m                                        # for each instance
+      limits: {{per-hour: 3, per-day: 7}}                    # rollbacks of one release count once
+      affected: {{max: 10, max-share: 34%, min-healthy: 50%}}   # of the service; one is always allowed
 """
 
 INVENTORY = """\

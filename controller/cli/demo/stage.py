@@ -39,7 +39,7 @@ workers: 1
 auth:
   tokens:
     - {name: alertmanager, roles: [alerts], file: tokens/alertmanager}
-    - {name: you, roles: [operate], file: tokens/you}
+    - {name: you, roles: [operate, approve], file: tokens/you}
 """
 
 RULES = """\
@@ -51,7 +51,10 @@ rules:
     target:
       hosts: {instance: "{{ $labels.instance }}"}
       only: {track: canary}
-    to: [previous]
+    to: [previous]                 # a real rule says last-known-good; nothing is known of this shop yet
+    guards:
+      caused-by-release: {within: 2h}
+      affected: {max: 1, max-share: 50%}
     verify: {healthy-within: 10s, steady: 1s, cleared-within: 1m}
 """
 
