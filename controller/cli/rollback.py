@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from controller.cli.api import Api
 
 _SAME_AS = "same-as:"
+_WORDS = ("previous", "last-known-good", "stable", "scale-to-zero")
 _MOST_RECENT = 100
 
 
@@ -46,8 +47,8 @@ _MOST_RECENT = 100
     "--to",
     multiple=True,
     metavar="RELEASE",
-    help="`previous` (the default), a release by its name, version, tag, revision or digest, "
-    "`same-as:LABEL=VALUE` or `scale-to-zero`; repeat for a fallback.",
+    help="`previous` (the default), `last-known-good`, `stable`, a release by its name, version, tag, revision or "
+    "digest, `same-as:LABEL=VALUE` or `scale-to-zero`; repeat for a fallback.",
 )
 @click.option(
     "--restore", type=click.Choice(["template", "images"]), help="What of a workload's release is brought back."
@@ -149,7 +150,7 @@ def _to(to: tuple[str, ...]) -> list[str | dict[str, Any]]:
 
 
 def _entry(word: str) -> str | dict[str, Any]:
-    if word in ("previous", "scale-to-zero"):
+    if word in _WORDS:
         return word
     if word.startswith(_SAME_AS):
         return {"same-as": _labels(word.removeprefix(_SAME_AS).split(","), f"--to {_SAME_AS}")}

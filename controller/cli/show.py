@@ -39,6 +39,10 @@ def print_story(record: dict[str, Any]) -> None:
     _line("opened", f"{stamp(record['opened_at'])} ({ago(record['opened_at'], now())})")
     if record["attempts"]:
         _line("attempts", record["attempts"])
+    if record.get("approved_by"):
+        _line("approved", f"by {record['approved_by']}")
+    if record.get("overridden"):
+        _line("set aside", ", ".join(record["overridden"]))
     _line("reason", because(record) or "-")
     for note in notes_of(record.get("plan")):
         _line("note", note)

@@ -92,7 +92,9 @@ class Api:
         ]
         decisions = decisions_shown(self._ledger, seen)
         journal = without_templates(self._ledger.rollbacks.journal(ident))
-        return json_response({**rollback.public(), "journal": journal, "decisions": decisions})
+        overridden = list(rollback.spec.get("overridden") or ())
+        shown = {**rollback.public(), "overridden": overridden}
+        return json_response({**shown, "journal": journal, "decisions": decisions})
 
     def open_rollbacks(self) -> Response:
         """Open a rollback for each instance a person means, or show what each would do."""

@@ -34,7 +34,7 @@ class _Strict(BaseModel):
 
 
 _WRITE_TO = (
-    'write "previous", "scale-to-zero", {"version": RELEASE} or {"same-as": {LABEL: VALUE}}, '
+    'write "previous", "last-known-good", "stable", "scale-to-zero", {"version": RELEASE} or {"same-as": {LABEL: VALUE}}, '
     "with names that hold no slash and no control characters"
 )
 _NAME = re.compile(r"[^/\x00-\x1f]{1,253}")
@@ -102,7 +102,7 @@ class RollbackAsked(_Strict):
     to: To = ["previous"]
     restore: Literal["auto", "template", "images"] = "auto"
     pin: Literal["auto", "never"] = "auto"
-    gitops: Literal["refuse", "force"] = "refuse"
+    gitops: Literal["refuse", "pause", "force"] = "refuse"
     when_paused: Literal["hold", "resume"] = "hold"
     override: Overridden = []
     reason: Sentence = ""
