@@ -34,8 +34,8 @@ class _Strict(BaseModel):
 
 
 _WRITE_TO = (
-    'write "previous", "last-known-good", "stable", "scale-to-zero", {"version": RELEASE} or {"same-as": {LABEL: VALUE}}, '
-    "with names that hold no slash and no control characters"
+    'write "previous", "last-known-good", "stable", "scale-to-zero", {"version": RELEASE} or '
+    '{"same-as": {LABEL: VALUE}}, with names that hold no slash and no control characters'
 )
 _NAME = re.compile(r"[^/\x00-\x1f]{1,253}")
 
