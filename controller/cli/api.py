@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from controller.cli.failures import Conflict, Failed, NotAdmitted, Unreachable, Unusable
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from pydantic import SecretStr
 
@@ -36,7 +36,9 @@ class Api:
         asked = urllib.parse.urlencode({name: value for name, value in query.items() if value is not None})
         return self._call(self._address(path, asked), None, _PLAIN_S)
 
-    def post(self, path: str, content: Mapping[str, object], timeout_s: float = _PLAIN_S) -> dict[str, Any]:
+    def post(
+        self, path: str, content: Mapping[str, object] | Sequence[object], timeout_s: float = _PLAIN_S
+    ) -> dict[str, Any]:
         """Ask for something."""
         return self._call(self._address(path), json.dumps(content).encode(), timeout_s)
 

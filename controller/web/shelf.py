@@ -9,7 +9,7 @@ from controller.ledger.records import iso
 from rules.catalogue import Catalogue
 from rules.choosing.readiness import would_go_back
 from rules.decisions import Reason
-from rules.marks import Mark
+from rules.marks import UNMARKED, Mark
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -41,6 +41,11 @@ class _Shown:
     def is_called(self, words: Iterable[str]) -> bool:
         manifest = self.registered.manifest if self.registered else None
         return any(word in self.names or (manifest is not None and manifest.is_called(word)) for word in words)
+
+    @property
+    def is_seen(self) -> bool:
+        """Whether there is more of it than a word that somebody said."""
+        return self.registered is not None or bool(self.runs_on)
 
     @property
     def at_ms(self) -> int:
@@ -83,7 +88,7 @@ class Shelf:
 
     def releases(self, limit: int) -> dict[str, Any]:
         """Show the newest."""
-        found = sorted(self._releases(), key=lambda one: (one.at_ms, one.name), reverse=True)
+        found = sorted(self._releases(), key=lambda one: (one.is_seen, one.at_ms, one.name), reverse=True)
         return {
             "service": self.service,
             "environment": self.environment,
@@ -106,7 +111,7 @@ class Shelf:
             "release": release,
             "verdict": "bad" if bad_by_test else VERDICTS[marked.mark],
             "why": "it failed its smoke test, as its manifest says" if bad_by_test else marked.why,
-            **_author(marked),
+            **_author(UNMARKED if bad_by_test else marked),
             "known": self.knows(release),
         }
 
