@@ -77,6 +77,8 @@ def test_a_freeze_window_in_another_time_zone_over_a_daylight_saving_change(
         ("FREQ=DAILY;UNTIL=20261121", "2026-01-01T09:00", 1, "2026-11-22T08:30", None),
         ("FREQ=DAILY;UNTIL=20261121T080000Z", "2026-01-01T09:00", 1, "2026-11-21T08:30", "2026-11-21T09:00"),
         ("FREQ=DAILY", "2026-11-21T09:00", 1, "2026-11-20T08:30", None),
+        ("FREQ=DAILY;COUNT=2", "2026-11-20T09:00", 1, "2026-11-21T08:30", "2026-11-21T09:00"),
+        ("FREQ=DAILY;COUNT=2", "2026-01-01T09:00", 1, "2026-11-21T08:30", None),
         ("FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=29;BYHOUR=1", "", 1, "2028-02-29T00:30", "2028-02-29T01:00"),
     ],
 )

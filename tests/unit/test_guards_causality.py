@@ -105,6 +105,7 @@ def test_trap_12_alert_belongs_to_previous_release_still_on_the_host(
 
 PERSON = Arrival(ONSET - MINUTE, hand=Hand.PERSON, who="kim")
 BY_ROLLBACK = Marked(Mark.KNOWN_BAD, "rollback r1")
+DECLARED_BAD = Catalogue(marks={"v2": Marked(Mark.KNOWN_GOOD), "v3": Marked(Mark.KNOWN_BAD, "lee")})
 
 
 @pytest.mark.parametrize(
@@ -129,6 +130,15 @@ BY_ROLLBACK = Marked(Mark.KNOWN_BAD, "rollback r1")
                 ),
             ),
             ASK,
+            Reason.PERSON_FIRST,
+        ),
+        (
+            "a person brought what another person had declared bad",
+            case(
+                instance=instance_facts(arrival=fact(PERSON)),
+                service=replace(case().service, catalogue=DECLARED_BAD),
+            ),
+            REFUSE,
             Reason.PERSON_FIRST,
         ),
         (

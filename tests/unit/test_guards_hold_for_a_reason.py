@@ -99,6 +99,9 @@ ALSO = replace(
 HERE = alert(cluster="eu", instance="web2")
 
 
+DOWN = other(alertname="PostgresDown", cluster="eu")
+
+
 @pytest.mark.parametrize(
     ("beside", "expected"),
     [
@@ -107,7 +110,7 @@ HERE = alert(cluster="eu", instance="web2")
         ([other(alertname="PostgresDown", cluster="us")], (GO, Reason.ALLOWED)),
         ([other(alertname="PostgresDown")], (GO, Reason.ALLOWED)),
         (
-            [replace(other(alertname="PostgresDown", cluster="eu"), alert=replace(HERE, status="resolved"))],
+            [replace(DOWN, alert=replace(DOWN.alert, status="resolved"))],
             (GO, Reason.ALLOWED),
         ),
         ([other(alertname="PostgresDown", cluster="eu", fingerprint="f")], (GO, Reason.ALLOWED)),
