@@ -97,8 +97,9 @@ def _last_known_good(facts: Facts) -> _Found:
         for one, drop in judged
     ]
     blank = (one.name for one, drop in judged if drop is None and is_blank(one))
-    proposed = None if _anything_known(facts) else next(blank, None)
-    return found + no_longer_here(facts), proposed
+    gone = no_longer_here(facts)
+    proposed = None if gone or _anything_known(facts) else next(blank, None)
+    return found + gone, proposed
 
 
 def _anything_known(facts: Facts) -> bool:

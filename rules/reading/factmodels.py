@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AliasChoices, BeforeValidator, Field, WithJsonSchema, model_validator
+from pydantic import AliasChoices, BeforeValidator, Field, WithJsonSchema, field_validator, model_validator
 
 from rules.facts import MemberState
 from rules.reading.factfields import FactSection, Labels, Moment, Names, Time, short, unknown
@@ -303,3 +303,10 @@ class FactsModel(FactSection):
     ]
     prometheus: Annotated[PrometheusFacts | None, Field(description="What Prometheus says.")] = None
     alertmanager: Annotated[AlertmanagerFacts | None, Field(description="What Alertmanager's API says.")] = None
+
+    @field_validator("now", mode="after")
+    @classmethod
+    def _now_is_fixed(cls, value: Moment | None) -> Moment | None:
+        if value is not None and value.relative:
+            say("`now` is what other times are told from; write it like 2026-11-21T03:00:00Z, or leave it out")
+        return value
