@@ -100,8 +100,8 @@ def _plain(value: Value, loc: tuple[str | int, ...], places: Places, folder: Pat
         return value.text
     if isinstance(value, Broken):
         return None
-    named = [part for part in loc if isinstance(part, str)]
-    if isinstance(value, str) and named and named[-1] in _PATHS and tuple(loc[:-1]) not in NAMES_BELOW:
+    named = tuple(part for part in loc if isinstance(part, str))
+    if isinstance(value, str) and named and named[-1] in _PATHS and named[:-1] not in NAMES_BELOW:
         return str(folder / value)
     return value
 

@@ -126,7 +126,7 @@ def _near(loc: Loc) -> str:
     known = sorted(model.model_fields) if model is not None else []
     close = get_close_matches(str(loc[-1]), known, n=1, cutoff=0.6)
     if close:
-        return f"; did you mean {close[0].replace('_', '-')}?"
+        return f"; did you mean {close[0].rstrip('_').replace('_', '-')}?"
     return f"; known here: {', '.join(name.rstrip('_').replace('_', '-') for name in known)}" if known else ""
 
 

@@ -73,7 +73,7 @@ def _plain(value: Any) -> Any:
     if default is None or isinstance(default, dict) or default not in plain.get("enum", [default]):
         plain.pop("default", None)
     elif isinstance(default, float) and plain.get("type") == "string":
-        plain["default"] = _quantity(default, plain["pattern"])
+        plain["default"] = _quantity(default, str(plain["pattern"]))
     return _without_null(plain)
 
 

@@ -12,7 +12,7 @@ from controller.cli.main import cli
 from controller.settings import load_settings
 from controller.settings.house import House
 from rules.rule import Mode
-from rules.to import Previous
+from rules.to import LastKnownGood
 
 
 def _run(*words: str, answers: str | None = None) -> tuple[int, str]:
@@ -23,7 +23,7 @@ def _run(*words: str, answers: str | None = None) -> tuple[int, str]:
 @pytest.mark.parametrize("hosts", ["local", "web1, web2.example.org,10.0.0.3", "2001:db8::1"])
 @pytest.mark.parametrize("service", ["shop", "on", "1.10", "shop-v2.eu"])
 def test_what_is_written_passes_the_checks(tmp_path: Path, hosts: str, service: str) -> None:
-    """Whatever the service and its hosts are called; the one rule observes and goes to the previous release."""
+    """Whatever the service and its hosts are called; the one rule observes and goes back to what is known to be good."""
     folder = tmp_path / "new"
     code, output = _run("init", str(folder), "--yes", "--service", service, "--hosts", hosts)
     assert code == 0, output
@@ -33,7 +33,7 @@ def test_what_is_written_passes_the_checks(tmp_path: Path, hosts: str, service: 
     assert "warning" not in output
     house = House.load(load_settings(folder / "rollback.yaml"))
     (rule,) = house.rules.rules
-    assert (rule.mode, rule.to) == (Mode.OBSERVE, (Previous(),))
+    assert (rule.mode, rule.to) == (Mode.OBSERVE, (LastKnownGood(),))
     assert list(house.inventory.services) == [service]
 
 

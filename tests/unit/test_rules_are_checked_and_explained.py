@@ -79,7 +79,7 @@ def test_files_without_mistakes_are_counted(folder: Path) -> None:
 
 def test_every_mistake_of_every_file_is_told_at_its_place(folder: Path) -> None:
     """Exit 1, and nothing but the mistakes and their number."""
-    (folder / "rules.yaml").write_text(RULES.replace("when:", "wen:").replace("[previous]", "[last-known-good]"))
+    (folder / "rules.yaml").write_text(RULES.replace("when:", "wen:").replace("[previous]", "[last-known-god]"))
     (folder / "inventory.yaml").write_text(INVENTORY.replace("releases:", "release:"))
     done = _rules("check", "rules.yaml", "missing.yaml", "--inventory", "inventory.yaml")
     assert done.exit_code == 1
