@@ -62,7 +62,7 @@ class Consequences:
         about = self._about(rollback, judgement=shown(judgement) if judgement else {})
         until_ms = judgement.until_ms if judgement else None
         message = texts.held(about, reason=reason, detail=detail, now_ms=now_ms, until_ms=until_ms)
-        self._ledger.outbox.put(message, f"held:{rollback.campaign or rollback.id}:{reason}")
+        self._ledger.outbox.put(message, f"held:{rollback.campaign or rollback.id}:{_day(rollback)}:{reason}")
 
     def asked(self, rollback: Rollback, judgement: Judgement, asked: Mapping[str, Any]) -> None:
         """Ask people to approve a plan."""
@@ -90,11 +90,14 @@ class Consequences:
             for member in self._ledger.booking.read(rollback.campaign, rollback.service).campaign.members
             if member.rollback != rollback.id
         ]
-        if any(member.state in _UNDER_WAY for member in others) and outcome is End.RECOVERED:
+        goes_on = outcome is End.RECOVERED and any(member.state in _UNDER_WAY for member in others)
+        if goes_on:
             return
         members = [texts.Member(rollback.instance, outcome, detail), *self._ends(others)]
         about = self._about(rollback, instances=tuple(member.instance for member in members))
-        self._ledger.outbox.put(texts.ended(about, members), f"ended:{rollback.id}")
+        stopped = bool(rollback.campaign) and outcome is not End.RECOVERED
+        key = f"stopped:{rollback.campaign}:{_day(rollback)}" if stopped else f"ended:{rollback.id}"
+        self._ledger.outbox.put(texts.ended(about, members), key)
 
     def _ends(self, members: list[Member]) -> Iterator[texts.Member]:
         for member in members:
