@@ -14,7 +14,7 @@ from rules.reading.modelerrors import check, find_node
 from rules.reading.testmodels import TestFileModel, TestModel
 from rules.reading.wording import near_miss
 from rules.reading.yamlfile import read_yaml
-from rules.reading.yamlnodes import Entry, Mapping, Scalar, Sequence
+from rules.reading.yamlnodes import Entry, Mapping, Scalar, Sequence, read_plain
 from rules.rulefile import parse_rules
 from rules.ruleset import RuleSet, combine
 from rules.services import Inventory
@@ -140,15 +140,22 @@ def _cases(document: Document, errors: list[FileError]) -> Iterator[Case]:
 
 
 def _over(defaults: Node | None, own: Node) -> Node:
-    """Lay a test over the defaults. Places stay those of what was written."""
+    """Lay a test over the defaults; null takes one away. Places stay those of what was written."""
     if not isinstance(defaults, Mapping) or not isinstance(own, Mapping):
         return own
     entries = dict(defaults.entries)
     for key, entry in own.entries.items():
         inherited = entries.get(key)
+        if inherited is not None and _is_null(entry.value):
+            del entries[key]
+            continue
         value = entry.value if inherited is None else _over(inherited.value, entry.value)
         entries[key] = Entry(entry.key, value)
     return Mapping(own.line, own.column, own.start, own.end, own.flow, entries)
+
+
+def _is_null(node: Node) -> bool:
+    return isinstance(node, Scalar) and node.plain and read_plain(node.text) is None
 
 
 def _fitting(defaults: Node | None, own: Node) -> Node | None:
