@@ -19,8 +19,9 @@ from controller.settings.clusters import ClusterSettings
 from controller.settings.numbers import Numbers
 from controller.settings.settings import Redis as RedisSettings
 from rules.errors import Permanent
+from workers.keeping import Keeper
 from workers.kubernetes import access as product
-from workers.kubernetes.recording import sweep
+from workers.kubernetes import recording
 from workers.observer import Observer
 
 EU = "eu"
@@ -64,11 +65,17 @@ def digest_of(cluster: Cluster, namespace: str, name: str) -> str:
     return str(image_id).rpartition("@")[2]
 
 
+def sweep(eu: Counted, ledger: Ledger, good_after_s: float = 86_400) -> str:
+    """Sweep once."""
+    keeper = Keeper(ledger, f"kubernetes/{EU}", good_after_s).open()
+    return recording.sweep(eu, ledger.sightings, keeper)  # type: ignore[arg-type]
+
+
 def swept(ledger: Ledger, eu: Counted, noted: Callable[[], bool]) -> None:
     """Sweep until what is waited for is noted: pods may lag behind what their workload says."""
 
     def seen() -> bool:
-        assert sweep(eu, ledger.sightings) == ""  # type: ignore[arg-type]
+        assert sweep(eu, ledger) == ""
         return noted()
 
     until(seen, within_s=20, what="the observer has noted it")
@@ -113,7 +120,7 @@ def test_a_sweep_in_which_nothing_happened_is_three_lists(
 
 def _asked(eu: Counted, ledger: Ledger) -> list[str]:
     eu.asked.clear()
-    sweep(eu, ledger.sightings)  # type: ignore[arg-type]
+    sweep(eu, ledger)
     return eu.asked
 
 
@@ -122,7 +129,7 @@ def _quiet(eu: Counted, ledger: Ledger) -> bool:
 
 
 def test_a_bad_release_is_never_noted(cluster: Cluster, namespace: str, ledger: Ledger) -> None:
-    """Its pods are not ready; the good release before it stays known, and looking costs no call."""
+    """Its pods are not ready; the good release before it stays known, and looking soon costs no call."""
     cluster.roll(deployment("web", cluster.image("v1"), replicas=1), namespace)
     eu, web = way(cluster.kubeconfig, namespace), instance(namespace, "deployment", "web")
     swept(ledger, eu, lambda: bool(ledger.sightings.digests(web)))
@@ -138,7 +145,10 @@ def test_a_bad_release_is_never_noted(cluster: Cluster, namespace: str, ledger: 
         )
 
     until(bad_pod_runs, within_s=30, what="a pod of the bad release runs")
-    assert _quiet(eu, ledger)
+    until(lambda: _quiet(eu, ledger), within_s=30, what="the bad release was looked at, and no more")
+    entry = ledger.roster.get(web)
+    assert entry is not None
+    assert (entry.names[1], entry.healthy) == ("bad", False)
     assert ledger.sightings.digests(web) == good
 
 
@@ -147,12 +157,12 @@ def test_tags_that_move_are_named_until_they_are_gone(cluster: Cluster, namespac
     cluster.apply(deployment("web", f"{cluster.images}:latest", replicas=0), namespace)
     cluster.apply(deployment("fixed", cluster.image("v1"), replicas=0), namespace)
     eu = way(cluster.kubeconfig, namespace)
-    sweep(eu, ledger.sightings)  # type: ignore[arg-type]
+    sweep(eu, ledger)
     (found,) = ledger.sightings.sweeps()
     web = instance(namespace, "deployment", "web")
     assert (found.workloads, dict(found.moving)) == (2, {web: (f"{cluster.images}:latest",)})
     cluster.set_image("Deployment", namespace, "web", cluster.image("v1"))
-    sweep(eu, ledger.sightings)  # type: ignore[arg-type]
+    sweep(eu, ledger)
     assert dict(ledger.sightings.sweeps()[0].moving) == {}
 
 
@@ -166,14 +176,14 @@ def test_what_may_not_be_listed_is_said_and_hides_nothing_else(
         {"apiGroups": [""], "resources": ["pods"], "verbs": ["list"]},
     ]
     eu = way(cluster.user_kubeconfig("some", namespace, allowed), namespace)
-    trouble = sweep(eu, ledger.sightings)  # type: ignore[arg-type]
+    trouble = sweep(eu, ledger)
     assert "statefulsets" in trouble
     assert 'verbs: ["get", "list", "patch"]' in trouble
     assert ledger.sightings.digests(instance(namespace, "deployment", "web"))
     assert ledger.sightings.sweeps()[0].trouble == trouble
     blind = way(cluster.user_kubeconfig("blind", namespace, []), namespace)
     with pytest.raises(Permanent, match="not allowed"):
-        sweep(blind, ledger.sightings)  # type: ignore[arg-type]
+        sweep(blind, ledger)
 
 
 def test_trouble_is_logged_when_it_comes_and_when_it_goes(

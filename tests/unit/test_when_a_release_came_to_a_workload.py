@@ -128,20 +128,54 @@ def test_our_own_rollback_is_an_arrival_of_ours(who: str, hand: Hand, name: str)
     assert arrived(found, NOW) == Arrival(450_000, 100_000, hand, name)
 
 
+def test_a_time_that_is_older_than_what_was_made_before_is_none() -> None:
+    """An older API server leaves it as it was where only a value changed."""
+    kept = [made(again(3, V1, 1), 10, number=10), made(replicaset(2, V2), 100)]
+    assert arrived(written(deployment(V1, kept), 10), NOW) == Arrival(NOW, 100_000)
+
+
+def test_after_a_second_undo_no_time_of_a_write_counts() -> None:
+    """It may be that of the first."""
+    kept = [made(again(5, V1, 1, 3), 10, number=300), made(again(4, V2, 2), 100, number=350)]
+    assert arrived(written(deployment(V1, kept), 300), NOW) == Arrival(NOW, 100_000)
+
+
 @pytest.mark.parametrize("kind", [WorkloadKind.STATEFULSET, WorkloadKind.DAEMONSET])
-def test_controller_revisions_say_by_their_number_whether_they_came_again(kind: WorkloadKind) -> None:
-    """It is written anew then, and only then; without managed fields nobody knows."""
-
-    def look(*kept: Object) -> Live:
-        return live(kind, workload(V1, status={"updateRevision": "web-a"}), kept, [])
-
-    other = made(controller_revision(2, V2, name="web-b"), 100, revision=100)
-    first = made(controller_revision(3, V1, name="web-a"), 10, revision=400)
-    assert arrived(look(first, other), NOW) == Arrival(400_000, 100_000)
-    anew = made(controller_revision(3, V1, name="web-a"), 200, revision=200)
-    assert arrived(look(anew, other), NOW) == Arrival(200_000, 200_000)
-    untold = made(controller_revision(3, V1, name="web-a"), 200)
-    assert arrived(look(untold, other), NOW) == Arrival(NOW, 200_000)
+@pytest.mark.parametrize(
+    ("known", "came"),
+    [
+        ([(1, V1, 10, 10)], Arrival(10_000, 10_000)),
+        ([(2, V1, 200, 200), (1, V2, 100, 100)], Arrival(200_000, 200_000)),
+        ([(3, V1, 10, 400), (2, V2, 100, 100)], Arrival(400_000, 100_000)),
+        ([(3, V1, 10, 10), (2, V2, 100, 100)], Arrival(NOW, 100_000)),
+        ([(3, V1, 10, None), (2, V2, 100, None)], Arrival(NOW, 100_000)),
+        ([(4, V1, 300, 300), (3, V2, 10, 10), (2, V3, 100, 100)], Arrival(300_000, 300_000)),
+        ([(4, V1, 100, 100), (3, V2, 10, 10)], Arrival(NOW, 100_000)),
+        ([(9, V1, 300, 300), (8, V2, 200, 200), (7, V3, 100, 100)], Arrival(300_000, 300_000)),
+    ],
+    ids=[
+        "the first",
+        "the second",
+        "an undo",
+        "an undo, on an older API server",
+        "an undo of which nothing is written",
+        "a new one after an undo",
+        "perhaps an undo of an undo",
+        "a new one, long after the first",
+    ],
+)
+def test_controller_revisions_say_by_their_numbers_whether_they_came_again(
+    kind: WorkloadKind, known: list[tuple[int, Object, int, int | None]], came: Arrival
+) -> None:
+    """Each has only the number it came with last; those of the others, and when they were made, tell the rest."""
+    kept = [
+        made(
+            controller_revision(number, release, name=f"web-{number}"), seconds, **({"revision": at} if at else {})
+        )
+        for number, release, seconds, at in known
+    ]
+    found = live(kind, workload(V1, status={"updateRevision": f"web-{known[0][0]}"}), kept, [])
+    assert arrived(found, NOW) == came
 
 
 def test_what_has_no_revision_yet_has_not_come() -> None:

@@ -1,8 +1,8 @@
 """When the present template came to a workload, by what the workload and its history say of themselves. Pure.
 
 A ReplicaSet or ControllerRevision that was made anew tells it exactly. One that came again (an undo) keeps the
-time of its first making: then it came after all that was made before it, and no later than it was last written.
-Times that pods started at say nothing: pods come and go under the same release.
+time of its first making: then it came after all that was made before it, and by the time of a write that must have
+been that one or a later one. Times that pods started at say nothing: pods come and go under the same release.
 """
 
 from __future__ import annotations
@@ -17,14 +17,16 @@ from workers.kubernetes.history import REVISION
 from workers.kubernetes.progress import seconds_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from workers.kubernetes.history import Revision
     from workers.kubernetes.live import Live
     from workers.kubernetes.marks import Json
 
-_SAME_WRITE_S = 1.0
+_SAME_WRITE_MS = 1000
 """The API writes whole seconds: what was made and written within one of these was written as it was made."""
+_TELLS_A_ROW = 3
+"""So many revisions that were made in the order of their numbers, without a gap, did not all come again."""
 _BY_RULE = "rule "
 
 
@@ -73,16 +75,35 @@ def history(live: Live, now_ms: int) -> tuple[Came, ...]:
 
 
 def _comings(live: Live) -> tuple[_Coming, ...]:
-    return tuple(coming for revision in live.revisions for coming in _of(live.kind, revision))
+    if live.kind is WorkloadKind.DEPLOYMENT:
+        return tuple(coming for revision in live.revisions for coming in _of_replicaset(revision))
+    known = live.revisions
+    return tuple(_Coming(revision.number, revision, _was_made_so(revision, known)) for revision in known)
 
 
-def _of(kind: WorkloadKind, revision: Revision) -> Iterator[_Coming]:
-    if kind is not WorkloadKind.DEPLOYMENT:
-        yield _Coming(revision.number, revision, _never_written_again(revision))
-        return
+def _of_replicaset(revision: Revision) -> Iterator[_Coming]:
     numbers = sorted({int(number) for number in revision.numbers if number.strip().isdigit()} - {0})
     for number in numbers:
         yield _Coming(number, revision, number == numbers[0])
+
+
+def _was_made_so(revision: Revision, known: Sequence[Revision]) -> bool:
+    """Whether a ControllerRevision was made with the number that it has; nothing says what numbers it had before.
+
+    It was made after those that are older, and so with a number that is no lower than its place among them, and
+    that none of the others has now.
+    """
+    made, written = _made_ms(revision), _newest_ms(revision.kept_by, "f:revision")
+    if made is None or (written is not None and written - made > _SAME_WRITE_MS):
+        return False
+    others = {other.number for other in known if other is not revision}
+    place = 1 + sum(1 for other in known if other is not revision and (_made_ms(other) or 0) < made)
+    if all(number in others for number in range(place, revision.number)):
+        return True
+    row = sorted((one for one in known if one.number <= revision.number), key=lambda one: one.number)
+    made_in_order = [_made_ms(one) or 0 for one in row]
+    dense = row[-1].number - row[0].number == len(row) - 1
+    return len(row) >= _TELLS_A_ROW and dense and made_in_order == sorted(made_in_order)
 
 
 def _first_of_run(live: Live, comings: tuple[_Coming, ...]) -> _Coming | None:
@@ -106,33 +127,35 @@ def _bounds(live: Live, coming: _Coming, all_of_them: tuple[_Coming, ...], now_m
     if coming.anew and made is not None:
         return made, made
     before = [_made_ms(one.revision) for one in (*all_of_them, coming) if one.number <= coming.number]
-    later = [_made_ms(one.revision) for one in all_of_them if one.anew and one.number > coming.number]
-    latest = [now_ms, *later, *_written_by(live, coming)]
     after = max((time for time in before if time is not None), default=None)
+    later = [_made_ms(one.revision) for one in all_of_them if one.anew and one.number > coming.number]
+    latest = [now_ms, *later, *_written_by(live, coming, all_of_them, after or 0)]
     by = min(time for time in latest if time is not None)
     return after, max(by, after or by)
 
 
-def _written_by(live: Live, coming: _Coming) -> Iterator[int | None]:
-    """Yield times at which it had come for sure, if it is the present one's run."""
+def _written_by(
+    live: Live, coming: _Coming, all_of_them: tuple[_Coming, ...], after_ms: int
+) -> Iterator[int | None]:
+    """Yield times at which the present revision had come for sure.
+
+    An API server before 1.25 leaves the time of a write as it was where only a value changed. So a time counts
+    only where it is later than all that was made before, and nothing else came again since.
+    """
     if live.current is None or coming.revision is not live.current:
         return
-    yield _newest_ms(coming.revision.kept_by, *_number_field(live.kind))
+    newest_made = max((one.number for one in all_of_them if one.anew and one.number < coming.number), default=0)
+    if any(not one.anew and newest_made < one.number < coming.number for one in all_of_them):
+        return
+    times = [_newest_ms(coming.revision.kept_by, *_number_field(live.kind))]
     # Our own entry is taken out again after our write: then the others' are about what was there before.
     if live.brought_by is None:
-        yield _newest_ms(live.workload, "f:spec", "f:template")
+        times.append(_newest_ms(live.workload, "f:spec", "f:template"))
+    yield from (time for time in times if time is not None and time > after_ms)
 
 
 def _number_field(kind: WorkloadKind) -> tuple[str, ...]:
     return ("f:metadata", "f:annotations", f"f:{REVISION}") if kind is WorkloadKind.DEPLOYMENT else ("f:revision",)
-
-
-def _never_written_again(revision: Revision) -> bool:
-    """Whether a ControllerRevision has the number that it was made with: one that comes again is given another."""
-    made, written = _made_ms(revision), _newest_ms(revision.kept_by, "f:revision")
-    if made is None or written is None:
-        return False
-    return written - made <= _SAME_WRITE_S * 1000
 
 
 def _made_ms(revision: Revision) -> int | None:

@@ -35,7 +35,7 @@ def releases_seen(live: Live, recorded: Recorded, restore: Restore, pin: Pin) ->
         order, note = (1, 1, live.current.number), _moving(live.current)
         content = content_of(live.current, recorded)
         seen[name] = ReleaseSeen(
-            name, order, aliases=aliases_of(live.current, recorded), note=note, content=content
+            name, order, aliases=aliases_of(live.current, recorded, name), note=note, content=content
         )
     for revision in live.earlier:
         name = live.name_of(revision)
@@ -47,7 +47,8 @@ def releases_seen(live: Live, recorded: Recorded, restore: Restore, pin: Pin) ->
 
 def _earlier(live: Live, revision: Revision, recorded: Recorded, restore: Restore, pin: Pin) -> ReleaseSeen:
     found = restoration(revision, live.template, restore, pin, recorded.get(revision.hash, NO_DIGESTS))
-    name, order, aliases = live.name_of(revision), (0, *rank(revision)), aliases_of(revision, recorded)
+    name, order = live.name_of(revision), (0, *rank(revision))
+    aliases = aliases_of(revision, recorded, name)
     seen = ReleaseSeen(name, order, aliases=aliases, content=content_of(revision, recorded))
     if isinstance(found, Restoration):
         return replace(seen, note=found.note)
@@ -77,11 +78,14 @@ def _moving(revision: Revision) -> str:
     return f"it runs {', '.join(moving)}: a tag that moves" if moving else ""
 
 
-def aliases_of(revision: Revision, recorded: Recorded) -> tuple[str, ...]:
-    """Return the other words for a release: versions, tags, digests and revision numbers."""
+def aliases_of(revision: Revision, recorded: Recorded, name: str) -> tuple[str, ...]:
+    """Return the other words for a release: versions, tags, digests and revision numbers.
+
+    What we brought under a name keeps that one's version, though its images may be pinned.
+    """
     template, named = revision.template, templates.images(revision.template)
     label = labels_of(template).get("app.kubernetes.io/version", "")
     version = images.version_of(template, templates.first_image(template))
     digests = known_digests(revision, recorded.get(revision.hash, NO_DIGESTS)).values()
-    words = (version, label, *images.names_in(named), *digests, *revision.numbers)
+    words = (name.rpartition("+")[0], version, label, *images.names_in(named), *digests, *revision.numbers)
     return tuple(dict.fromkeys(word for word in words if word))

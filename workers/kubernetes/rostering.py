@@ -31,7 +31,7 @@ def look_of(instance: WorkloadInstance, live: Live, recorded: Recorded, now_ms: 
         service=service_said_by(labels),
         environment=environment_of(labels),
         place=place_of(instance.cluster),
-        names=(live.running, *aliases_of(live.current, recorded)),
+        names=(live.running, *aliases_of(live.current, recorded, live.running)),
         pin=live.arrival,
         arrived=arrived(live, now_ms),
         healthy=is_healthy(live),
