@@ -32,23 +32,26 @@ class Line:
     bold: bool = False
 
 
-def judgements_lines(judgements: Sequence[dict[str, Any]], indent: int) -> Iterator[Line]:
-    """Tell of every instance; what came to the same answer as one before is told in one line."""
+def judgements_lines(judgements: Sequence[dict[str, Any]], indent: int, said: str = "") -> Iterator[Line]:
+    """Tell of every instance; what came to the same answer as one before is told in one line.
+
+    What `said` has told already is not told again.
+    """
     told: set[tuple[str, str]] = set()
     for one in judgements:
         answer = (one["outcome"], one["reason"])
         in_full = answer not in told and len(told) < _IN_FULL
         told.add(answer)
-        yield from judgement_lines(one, indent, in_full=in_full)
+        yield from judgement_lines(one, indent, in_full=in_full, said=said)
 
 
-def judgement_lines(one: dict[str, Any], indent: int, *, in_full: bool = True) -> Iterator[Line]:
+def judgement_lines(one: dict[str, Any], indent: int, *, in_full: bool = True, said: str = "") -> Iterator[Line]:
     """Tell of one instance: the answer first, what said no before what allowed it."""
     says = _SAYS.get(one["outcome"], one["outcome"])
     if one.get("to"):
         says += f" to {one['to']}" if one["outcome"] == "roll-back" else f"; it would go to {one['to']}"
     yield Line(indent, f"{_label(one['instance'])}: {says} ({one['reason']})", bold=True)
-    if one.get("detail"):
+    if one.get("detail") and one["detail"] not in said:
         yield Line(indent + 2, one["detail"])
     if in_full:
         yield from _guards(one.get("guards") or (), indent + 2)

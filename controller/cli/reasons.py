@@ -20,12 +20,12 @@ _BY = {"deploy": "deployed", "rollback": "by a rollback", "person": "by a person
 def story(answer: dict[str, Any], now: datetime) -> Iterator[Line]:
     """Tell all of it, from the top down."""
     yield Line(0, headline(answer), bold=True)
-    for alert in answer["alerts"]:
+    alerts = [_alert(alert, now) for alert in answer["alerts"]]
+    rollbacks = [_rollback(rollback, now) for rollback in answer["rollbacks"]]
+    asked_first = answer["about"]["kind"] == "rollback"
+    for part in (*rollbacks, *alerts) if asked_first else (*alerts, *rollbacks):
         yield Line(0, "")
-        yield from _alert(alert, now)
-    for rollback in answer["rollbacks"]:
-        yield Line(0, "")
-        yield from _rollback(rollback, now)
+        yield from part
 
 
 def headline(answer: dict[str, Any]) -> str:
@@ -91,7 +91,7 @@ def _rule(rule: dict[str, Any], now: datetime) -> Iterator[Line]:
         yield Line(4, decision["detail"])
     if rule["at"]:
         yield Line(4, f"decided {stamp(rule['at'])} ({ago(rule['at'], now)})", dim=True)
-    yield from judgements_lines(judgements, 4)
+    yield from judgements_lines(judgements, 4, said=str(decision.get("detail", "")))
     if rule["followed"] is not None:
         yield Line(4, _followed(rule, now))
 
@@ -123,7 +123,8 @@ def _rollback(record: dict[str, Any], now: datetime) -> Iterator[Line]:
         found = entry["judgement"]
         yield Line(2, f"{_after(record, entry)}  {found['outcome']} ({found['reason']}): {found['detail']}")
     if judged:
-        yield Line(2, f"{_after(record, judged[-1])}  judged, the last time before the first change:")
+        last = "judged right before the first change" if record.get("committed_at") else "judged last"
+        yield Line(2, f"{_after(record, judged[-1])}  {last}:")
         yield from judgement_lines(judged[-1]["judgement"], 4)
     yield Line(2, f"what became of it: {standing(record)}" + (f" ({why})" if (why := because(record)) else ""))
     yield Line(2, f"next: {next_step(record)}")

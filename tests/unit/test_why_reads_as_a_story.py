@@ -214,6 +214,7 @@ RECORD: dict[str, Any] = {
     "from": "v1.3.0",
     "to": "v1.2.0",
     "opened_at": "2026-11-21T03:50:11.000Z",
+    "committed_at": "2026-11-21T03:50:15.600Z",
     "approved_by": "ann",
     "overridden": ["cooldown"],
     "judged": [
@@ -232,12 +233,28 @@ def test_a_rollback_tells_what_was_judged_and_what_became_of_it() -> None:
         "  approved by ann",
         "  set aside by name: cooldown",
         "  +1.000 s  hold (cooldown): it was rolled back 4 min ago; wait 26 min",
-        "  +4.500 s  judged, the last time before the first change:",
+        "  +4.500 s  judged right before the first change:",
         "    shop on web2: goes back to v1.2.0 (cooldown)",
         "  what became of it: recovered (cleared: the alert resolved)",
         "  next: Nothing. Find out what was wrong with the release before it is deployed again.",
     ):
         assert said in lines
+
+
+def test_whoever_asks_about_a_rollback_reads_of_it_first() -> None:
+    """Else the alert comes first, which is where it began."""
+    found = answer(rule("canary"), rollbacks=(RECORD,))
+    begins = [line.split()[0] for line in told(found) if line.startswith(("Alert", "Rollback"))]
+    assert begins == ["Alert", "Rollback"]
+    found["about"]["kind"] = "rollback"
+    begins = [line.split()[0] for line in told(found) if line.startswith(("Alert", "Rollback"))]
+    assert begins == ["Rollback", "Alert"]
+
+
+def test_what_a_rule_has_said_is_not_said_again_for_its_instance() -> None:
+    """A tired person reads a sentence once."""
+    whole = decision("hold", "cooldown", judgements=[HELD], detail=f"shop on web2: {HELD['detail']}")
+    assert sum(HELD["detail"] in line for line in told(answer(rule("canary", decision=whole)))[2:]) == 1
 
 
 def test_what_is_forgotten_is_said_to_be() -> None:
