@@ -144,6 +144,8 @@ class Rollback:
     campaign: str = ""
     release: str = ""
     """The release it leaves, by the word that is the same on every instance of the service."""
+    marked: str = ""
+    """The word under which the release that it leaves is marked."""
     environment: str = ""
     approved: str = ""
     """The digest of the plan that a person approved."""
@@ -189,6 +191,7 @@ class Rollback:
             "way_back",
             "campaign",
             "release",
+            "marked",
             "environment",
             "approved",
             "approved_by",

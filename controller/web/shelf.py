@@ -101,8 +101,12 @@ class Shelf:
         }
 
     def verdict(self, release: str) -> dict[str, Any]:
-        """Say what is thought of one release, for whoever is about to deploy it."""
-        manifest, marked = self.catalogue.manifest_of({release}), self.catalogue.mark_of({release})
+        """Say what is thought of one release, for whoever is about to deploy it.
+
+        A version stands for each of its configurations that ran in a cluster: one that is bad is worth a look.
+        """
+        names = {release, *(one.release for one in self.marks if one.release.split("+", 1)[0] == release)}
+        manifest, marked = self.catalogue.manifest_of({release}), self.catalogue.mark_of(names)
         failed = manifest is not None and manifest.passed_smoke_test is False
         bad_by_test = failed and marked.mark is not Mark.KNOWN_BAD
         return {

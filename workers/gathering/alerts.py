@@ -92,11 +92,11 @@ class Alerts:
 
     def _placed(self, rule: Rule, others: Iterable[OtherAlert]) -> Iterable[OtherAlert]:
         """Say of which kind each is, and of those of our kind where they are, whatever the rule selects."""
-        looked = 0
+        looked, told = 0, names_instances(rule)
         for other in others:
             alike = rule.when.alike(other.alert.labels)
-            found = other.instances
-            if alike and found is None and looked < _LOCATED_MOST:
+            found = other.instances if told else None
+            if told and alike and found is None and looked < _LOCATED_MOST:
                 looked += 1
                 found = self._find(rule, other.alert)
             yield replace(other, instances=found, alike=alike)
@@ -113,7 +113,20 @@ class Alerts:
         except RollbackError as e:
             log.info("alert.not_placed", fingerprint=alert.fingerprint, error=str(e))
             return None
-        return None if problem is not None else tuple(one.instance.id for one in located)
+        if problem is not None or (_only_selects(rule) and len(located) > 1):
+            return None
+        return tuple(one.instance.id for one in located)
+
+
+def names_instances(rule: Rule) -> bool:
+    """Whether an alert says by its labels which instances it is about; one about a whole service proves nothing."""
+    hosts = rule.target.hosts
+    return hosts is None or hosts.instance is not None or rule.target.running is not None
+
+
+def _only_selects(rule: Rule) -> bool:
+    within = rule.target.kubernetes
+    return within is not None and within.selector is not None
 
 
 def unscoped(rule: Rule) -> Rule:

@@ -49,7 +49,10 @@ def instance_facts(
     left: frozenset[str],
     now_ms: int,
 ) -> InstanceFacts:
-    """Put together what is known of one instance."""
+    """Put together what is known of one instance.
+
+    What is not healthy and cannot be scraped is down, and nobody is blind for that.
+    """
     seen = ledger.roster.get(instance.id)
     made_by, arrival = _arrival(ledger, instance, observation)
     if seen is not None and seen.pin == observation.arrival:
@@ -66,7 +69,7 @@ def instance_facts(
         arrival=arrival,
         labels=where.labels,
         healthy=_seen(seen.healthy, seen.seen_ms) if seen else None,
-        scraped=_seen(seen.scraped, seen.seen_ms) if seen else None,
+        scraped=_seen(seen.scraped, seen.seen_ms) if seen and (seen.scraped or seen.healthy) else None,
         last_change=ledger.booking.last_change(instance.id),
         made_by=made_by,
         left=left,

@@ -111,11 +111,11 @@ class Consequences:
         self._ledger.outbox.put(message, f"storm:{now_ms // _STORM_SAID_EVERY_MS}")
 
     def _mark(self, rollback: Rollback, mark: Mark, why: str) -> None:
-        if not rollback.release:
+        if not rollback.marked:
             return
         self._ledger.catalogue.mark(
             rollback.service,
-            rollback.release,
+            rollback.marked,
             mark,
             by=f"rollback {rollback.id}",
             why=why,

@@ -9,6 +9,7 @@ from controller.ledger import Rollback
 from controller.ledger.booking import Booked, start_line
 from controller.ledger.leases import Taken
 from controller.ledger.rollbacks import Hold
+from rules.catalogue import Catalogue
 from rules.decisions import Outcome, Reason
 from rules.errors import Permanent
 from rules.instances import read_instance
@@ -38,6 +39,8 @@ class Allowed:
     line: str
     release: str
     environment: str
+    marked: str
+    """The word under which the release is marked."""
 
     @property
     def asks(self) -> bool:
@@ -117,6 +120,19 @@ class Judging:
         since_ms = rollback.held_ms
         if since_ms is not None and self._taken.now_ms - since_ms > _HELD_AT_MOST_MS:
             raise Expired(f"it was held back for a day ({rollback.held_for}); the alert's next episode asks again")
+
+
+def word_to_mark(observation: Observation, to: str, catalogue: Catalogue) -> str:
+    """Return the word under which the release that is left is marked.
+
+    What the pipeline registered is marked for every cluster and host; but where one configuration of it gives way
+    to another, only its own name says which is meant. A tag alone is never marked: it may move.
+    """
+    manifest = catalogue.manifest_of(observation.names)
+    goes_to = next((release for release in observation.releases if release.name == to), None)
+    if manifest is None or (goes_to is not None and catalogue.manifest_of((to, *goes_to.aliases)) == manifest):
+        return observation.running or ""
+    return manifest.version
 
 
 def by_hand(terms: Terms) -> Rule:

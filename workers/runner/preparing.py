@@ -134,6 +134,7 @@ class Preparing:
             "plan": plan.to_json(),
             "release": allowed.release,
             "environment": allowed.environment,
+            "marked": allowed.marked,
         }
         self._lease.check()
         answer = self._ledger.rollbacks.commit(

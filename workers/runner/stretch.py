@@ -147,6 +147,9 @@ class _Stretch:
             campaign=allowed.campaign,
             release=allowed.release,
             environment=allowed.environment,
+            marked=allowed.marked,
+            from_release=plan.from_release or "",
+            to_release=plan.to_release,
         )
         self._progress.is_committed()
         self._judged = allowed.judgement
