@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from rules.alerts import Alert
 from rules.explain import explain
 from rules.factsfile import parse_facts, read_facts
 from rules.notifications import BadBody, Notification, parse_notification
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from rules.factsfile import FactsFile
-    from rules.reading.testmodels import AlertModel, Expectation
+    from rules.reading.testmodels import Expectation
     from rules.reading.yamlnodes import Node
     from rules.testfile import Case, TestFile
 
@@ -102,7 +101,7 @@ class _Running:
             except BadBody as error:
                 raise RuleFileErrors((self._file.document.error(node, str(error)),)) from error
         written = [model.alert] if model.alert is not None else model.alerts
-        alerts = tuple(_alert(one, at, now_ms) for at, one in enumerate(written))
+        alerts = tuple(one.read(at, now_ms) for at, one in enumerate(written, start=1))
         return Notification(alerts, (), model.truncated, "", "", 0)
 
     def _differences(self, entries: list[dict[str, Any]]) -> Iterator[str]:
@@ -136,17 +135,6 @@ def _resolved(instances: dict[str, str | None], said: Iterable[str]) -> dict[str
         ends = [ident for ident in said if ident == word or ident.endswith(f"/{word}")]
         found[ends[0] if len(ends) == 1 else word] = to
     return found
-
-
-def _alert(model: AlertModel, at: int, now_ms: int) -> Alert:
-    return Alert(
-        model.fingerprint or f"{at + 1:016x}",
-        model.status,
-        model.labels,
-        model.annotations,
-        model.starts_at.at(now_ms),
-        model.generator_url,
-    )
 
 
 def _words(labels: dict[str, str]) -> str:

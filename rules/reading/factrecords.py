@@ -27,9 +27,10 @@ from rules.world import KnownCampaign
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from rules.reading.factmodels import CampaignFacts, FactsModel, PastRollback, ServiceFacts
+    from rules.reading.factmodels import FactsModel, ServiceFacts
     from rules.reading.factplaces import Places
     from rules.reading.instancefacts import InstanceFacts as InstanceModel
+    from rules.reading.recordfacts import CampaignFacts, PastRollback
     from rules.reading.releasefacts import ReleaseFacts
 
 _STATES = {

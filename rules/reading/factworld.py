@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from rules.alerts import Alert
 from rules.decisions import Reason
 from rules.facts import Fact, InstanceFacts, OtherAlert, Sample
 from rules.instances import WorkloadInstance, read_instance
@@ -27,6 +26,8 @@ if TYPE_CHECKING:
     from rules.services import Inventory
 
 SOURCE = "facts file"
+_OTHERS = 1 << 32
+"""Where the fingerprints begin that are made up for other alerts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +115,9 @@ class WorldBuilder:
         return next((host.labels for host in hosts if host.name == where.host), {})
 
     def _observed(self, one: InstanceModel, service: str, names: tuple[str, ...]) -> Observation:
-        releases = tuple(self._seen(release, at, service, names) for at, release in enumerate(one.ordered()))
+        registered = self.model.services[service].releases if service in self.model.services else []
+        had = enumerate(one.ordered(registered))
+        releases = tuple(self._seen(release, at, service, names) for at, release in had)
         running = next((release.name for release in releases if release.name in names), None)
         arrival = one.arrival(self.now_ms)
         offers = {
@@ -142,9 +145,9 @@ class WorldBuilder:
     def _others(self) -> list[OtherAlert]:
         return [
             OtherAlert(
-                Alert(one.fingerprint, "firing", one.labels, one.annotations, one.since.at(self.now_ms)),
+                one.read(_OTHERS + at, self.now_ms),
                 None if one.instances is None else self.places.ids(one.instances, ("alerts", at, "instances")),
-                since_ms=one.since.at(self.now_ms),
+                since_ms=one.starts_at.at(self.now_ms),
                 heard_ms=one.heard.at(self.now_ms),
             )
             for at, one in enumerate(self.model.alerts)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
@@ -10,6 +10,9 @@ from rules.facts import Arrival, Hand, LastChange
 from rules.reading.factfields import FactSection, Labels, Maybe, Moment, Names, Time, short, unknown
 from rules.reading.fieldtypes import Prose, Text, one_of, say
 from rules.reading.releasefacts import ReasonWord, ReleaseFacts
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 class ArrivalFacts(FactSection):
@@ -97,7 +100,7 @@ def _pods(value: Any) -> Any:
 
 
 class InstanceFacts(FactSection):
-    """One instance. What is left out, or null, is not known; but it is healthy and scraped unless told otherwise."""
+    """One instance. What is left out, or null, is not known; healthy and scraped are true unless told."""
 
     service: Annotated[
         Text | None, Field(description="Its service; else its labels', the inventory's, or the only one.")
@@ -174,13 +177,19 @@ class InstanceFacts(FactSection):
             return tuple(self.running)
         return (self.history[-1].release,) if self.history else None
 
-    def ordered(self) -> tuple[ReleaseFacts, ...]:
-        """Return what it has, from the oldest to the newest; without a list, whatever is named otherwise."""
+    def ordered(self, registered: Sequence[ReleaseFacts] = ()) -> tuple[ReleaseFacts, ...]:
+        """Return what it has, from the oldest to the newest.
+
+        Without a list that is what came here so far, else what is `registered` of its service, if that runs too.
+        """
         if self.releases is not None:
             return tuple(self.releases)
-        names = [one.release for one in self.history or ()] or list((self.names() or ())[:1])
+        running = (self.names() or ())[:1]
+        if self.history is None and any(one.name in (self.names() or ()) for one in registered):
+            return tuple(ReleaseFacts(name=one.name) for one in registered)
         # What came twice stands where it came first: going back made nothing newer.
-        return tuple(ReleaseFacts(name=name) for name in dict.fromkeys(names))
+        came = [one.release for one in self.history or ()] or running
+        return tuple(ReleaseFacts(name=name) for name in dict.fromkeys(came))
 
     def arrival(self, now_ms: int) -> Arrival | None:
         """Return how what runs came here, as far as that is known."""

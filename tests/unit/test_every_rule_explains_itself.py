@@ -17,6 +17,7 @@ from rules.services import Host, Inventory, Restart, RestartKind, Service
 from rules.templates import Template
 from rules.to import Previous, Version
 
+NOT_ASKED = "its guards were not asked: give what they need to know with --facts"
 WEB1, WEB2 = "hosts/default/shop/web1", "hosts/default/shop/web2"
 SHOP = Service(
     "shop",
@@ -75,8 +76,9 @@ def test_the_answer_names_the_alert_and_every_rule() -> None:
                     "rule": "a",
                     "outcome": "roll-back",
                     "reason": "allowed",
-                    "detail": "rolls back shop on web2 to v1.2.0",
+                    "detail": f"rolls back shop on web2 to v1.2.0; {NOT_ASKED}",
                     "instances": {WEB2: "v1.2.0"},
+                    "judgements": [],
                 },
                 {
                     "rule": "b",
@@ -84,6 +86,7 @@ def test_the_answer_names_the_alert_and_every_rule() -> None:
                     "reason": "no-match",
                     "detail": 'alertname="Other" does not hold: alertname is "HighErrorRate"',
                     "instances": {},
+                    "judgements": [],
                 },
             ],
         }
@@ -129,7 +132,7 @@ def test_without_facts_it_says_what_would_be_looked_for() -> None:
     assert brief(said) == ("roll-back", "allowed", {})
     assert said["detail"] == (
         "rolls back whatever owns pod web-1 in shop (cluster eu), provided that its pods carry track=canary "
-        "and pod web-1 is of its newest revision"
+        f"and pod web-1 is of its newest revision; {NOT_ASKED}"
     )
 
 

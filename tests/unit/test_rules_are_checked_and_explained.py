@@ -174,7 +174,7 @@ def test_a_rule_is_shown_with_every_default(folder: Path) -> None:
             1,
             "rules.yaml:2:10: ",
         ),
-        (["explain", *FILES, "--payload", "payload.json", "--facts", "payload.json"], 1, "payload.json: "),
+        (["explain", *FILES, "--payload", "payload.json", "--facts", "payload.json"], 1, "payload.json:1:"),
     ],
 )
 def test_what_cannot_be_explained_says_why(folder: Path, words: list[str], code: int, said: str) -> None:
