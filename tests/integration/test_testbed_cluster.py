@@ -9,7 +9,8 @@ import pytest
 from testbed.access import READS
 from testbed.cluster import Cluster, Object
 from testbed.control_groups import processes
-from testbed.kube_api import KubeApi, KubeRefusedError, path_of
+from testbed.gitops_owners import VERSIONS, define, kustomization
+from testbed.kube_api import APPLY, JSON_PATCH, KubeApi, KubeRefusedError, path_of
 from testbed.own_cluster import own_cluster
 from testbed.wait import until
 from testbed.workloads import daemonset, deployment, service, statefulset
@@ -37,6 +38,28 @@ def test_good_pods_become_ready_and_name_the_digest_they_run(cluster: Cluster, n
     second = cluster.push("mutable", "v2")
     assert first != second
     assert images_run(cluster, namespace) == {f"{cluster.images}@{first}"}
+
+
+def test_kinds_that_a_test_defines_are_kept_by_the_real_server(cluster: Cluster, namespace: str) -> None:
+    """It patches and applies them, finds them by name, and refuses a stale version; it used to die of any."""
+    define(cluster)
+    owner = kustomization(cluster, namespace)
+    stale = owner.now()["metadata"]["resourceVersion"]
+    owner.wants({"suspend": True})
+    change = [{"op": "replace", "path": "/metadata/resourceVersion", "value": stale}]
+    with pytest.raises(KubeRefusedError) as refused:
+        cluster.api.call("PATCH", owner.path, change, sends=JSON_PATCH)
+    assert refused.value.status == 409
+    named = {"apiVersion": VERSIONS[owner.kind], "kind": owner.kind, "metadata": {"name": owner.name}}
+    applied = {**named, "spec": {"path": "./new"}}
+    query = {"fieldManager": "team", "force": "true"}
+    cluster.api.call("PATCH", owner.path, applied, sends=APPLY, query=query)
+    kept = owner.now()
+    assert (kept["spec"]["suspend"], kept["spec"]["path"]) == (True, "./new")
+    assert kept["status"]["inventory"]["entries"]
+    everywhere = path_of(owner.kind, version=VERSIONS[owner.kind])
+    nobody = cluster.api.call("GET", everywhere, query={"fieldSelector": "metadata.name=nobody"})
+    assert nobody["items"] == []
 
 
 def addresses(cluster: Cluster, namespace: str, name: str) -> list[Object]:

@@ -69,7 +69,7 @@ def bad_images(template: Json, goal: Json | None) -> list[str]:
 
 
 def with_owner(plan: Plan, pause: Step | None = None, resume: Step | None = None) -> Plan:
-    """Put a pause before everything else, and a resume after the change, before the last step that only watches."""
+    """Put a pause before everything else, and a resume after the change: before the last, which watches."""
     before = (pause,) if pause else ()
     *steps, last = plan.steps
     after = (resume, last) if resume else (last,)
