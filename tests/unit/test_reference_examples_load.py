@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from rules.inventory import parse_inventory
+from rules.limits import Compare
 from rules.reading.rulemodels import LATER
 from rules.rulefile import parse_rules
 
@@ -36,8 +37,13 @@ def test_both_pages_have_examples():
 def test_the_full_example_writes_the_defaults():
     """Where the full example writes what a short rule has anyway, it writes the same."""
     short, full = (parse_rules(text, page).rules[0].expanded() for page, text in EXAMPLES[:2])
-    for key in ("mode", "before", "verify", "retry"):
+    for key in ("mode", "waves", "verify", "retry"):
         assert short[key] == full[key]
+    assert short["before"]["evidence"] == full["before"]["evidence"]
+    caused = {key: full["guards"]["caused-by-release"][key] for key in ("within", "skew")}
+    assert short["guards"] == {**full["guards"], "caused-by-release": caused, "freeze": []}
+    compare = full["guards"]["caused-by-release"]["compare"]
+    assert compare["at-least"] == f"{Compare('', '').at_least:g}x"
 
 
 def test_the_page_lists_what_is_not_enforced():

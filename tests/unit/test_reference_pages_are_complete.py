@@ -10,10 +10,19 @@ import pytest
 from controller.cli import failures
 from controller.cli.main import cli
 from controller.settings import Numbers, Settings
+from rules.decisions import Reason
+from rules.reading.fieldtypes import kebab
+from rules.reading.guardmodels import GuardsModel
+from rules.reading.policymodels import PolicyModel
+from rules.reading.rulemodels import RuleModel
+from rules.reading.selectionmodels import WhenModel
+from rules.reading.windowmodels import WindowModel
 
 REFERENCE = Path(__file__).resolve().parents[2] / "docs" / "reference"
 SETTINGS = (REFERENCE / "settings.md").read_text()
 COMMANDS = (REFERENCE / "commands.md").read_text()
+REASONS = (REFERENCE / "reasons.md").read_text()
+RULES = (REFERENCE / "rules.md").read_text()
 
 
 def _written(name: str) -> str:
@@ -33,6 +42,24 @@ def test_every_setting_is_described(name: str) -> None:
 def test_every_number_is_described_with_its_default(name: str, default: float) -> None:
     """A default that changes without its page is a lie at 3 a.m."""
     assert f"| `{_written(name)}` | {default} |" in SETTINGS
+
+
+def test_every_reason_is_described_once() -> None:
+    """Whoever meets one at night finds what it means and what to do, and nothing that does not exist."""
+    assert sorted(re.findall(r"^\| `([a-z-]+)` \|", REASONS, re.MULTILINE)) == sorted(map(str, Reason))
+
+
+@pytest.mark.parametrize("name", [*RuleModel.model_fields, *GuardsModel.model_fields, *WhenModel.model_fields])
+def test_every_field_of_a_rule_is_described(name: str) -> None:
+    """In a table, by itself or by what stands below it."""
+    key = kebab(name)
+    assert re.search(rf"^\| .*`(guards\.)?{key}[`.]", RULES, re.MULTILINE)
+
+
+@pytest.mark.parametrize("name", [*PolicyModel.model_fields, *WindowModel.model_fields])
+def test_every_key_of_the_policy_is_described(name: str) -> None:
+    """In one of its two tables."""
+    assert re.search(rf"^\| .*`{_written(name.rstrip('_'))}[`.]", SETTINGS, re.MULTILINE)
 
 
 @pytest.mark.parametrize("name", cli.list_commands(None))  # type: ignore[arg-type]

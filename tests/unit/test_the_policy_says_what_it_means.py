@@ -89,18 +89,18 @@ MISTAKES = {
         "policy: {limits: {per-hour: 3, per-day: 2}}",
         "1:10: `policy.limits`: `per-day` is 2, less than `per-hour`, 3; make it at least as much",
     ),
-    "a storm of none": ("policy: {storm: {services: 0}}", "1:18: `policy.storm.services`: a limit of 0 would never"),
-    "no unit": ("policy: {asks-for: 30}", "1:10: `policy.asks-for`: a duration needs a unit; write 30s for seconds"),
+    "a storm of none": ("policy: {storm: {services: 0}}", "1:18: `policy.storm.services`: a limit of 0 would"),
+    "no unit": ("policy: {asks-for: 30}", "1:10: `policy.asks-for`: a duration needs a unit; write 30s"),
     "an unknown window": (
         WINDOW.format('from: "1:00", to: "2:00", timezone: UTC') + "  freeze-always: [v]\n",
         "4:3: `policy.freeze-always`: there is no window `v` under `freeze`; define it there",
     ),
     "a text for a label": ("policy: {opt-in: {a: 3}}", "1:19: `policy.opt-in.a.0`: write a text here"),
-    "no time zone": (WINDOW.format('from: "1:00", to: "2:00"'), "3:5: `policy.freeze.w.timezone` is needed and not"),
+    "no time zone": (WINDOW.format('from: "1:00", to: "2:00"'), "3:5: `policy.freeze.w.timezone` is needed"),
     "no such time zone": (
         WINDOW.format('from: "1:00", to: "2:00", timezone: Mars'), "3:5: `policy.freeze.w`: 'Mars' is no time zone"
     ),
-    "a clock without quotes": (WINDOW.format("from: 10:00, to: 11:00, timezone: UTC"), "3:15: 10:00 is a number in base"),
+    "a clock without quotes": (WINDOW.format("from: 10:00, to: 11:00, timezone: UTC"), "3:15: 10:00 is a number"),
     "no end": (WINDOW.format('from: "1:00", timezone: UTC'), "3:5: `policy.freeze.w`: `to` is ''"),
     "no duration": (
         WINDOW.format('rrule: "FREQ=DAILY;BYHOUR=1;BYMINUTE=0", timezone: UTC'),
@@ -112,7 +112,7 @@ MISTAKES = {
     ),
     "no recurrence": (WINDOW.format("rrule: sometimes, duration: 1h, timezone: UTC"), "3:5: `policy.freeze.w`: "),
     "never": (
-        WINDOW.format('rrule: "FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=30;BYHOUR=1;BYMINUTE=0", duration: 1h, timezone: UTC'),
+        WINDOW.format('rrule: "FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=30;BYHOUR=1", duration: 1h, timezone: UTC'),
         "3:5: `policy.freeze.w`: ",
     ),
     "a slip in then": (
@@ -142,7 +142,7 @@ def test_a_variable_says_a_part_of_it(tmp_path: Path, monkeypatch: pytest.Monkey
     policy = loaded(tmp_path, FULL).policy
     assert (policy.ceiling, policy.limits) == ("observe", Limits(5, 9))
     monkeypatch.setenv("ROLLBACK_POLICY__LIMITS__PER_DAY", "many")
-    with pytest.raises(SettingsError, match="ROLLBACK_POLICY__LIMITS__PER_DAY: .*must be a whole number"):
+    with pytest.raises(SettingsError, match=r"ROLLBACK_POLICY__LIMITS__PER_DAY: .*must be a whole number"):
         loaded(tmp_path, FULL)
 
 
