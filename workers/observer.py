@@ -94,6 +94,7 @@ class Observer:
         try:
             if self.ledger.sightings.claim(place, every_s * _CLAIMED_FOR):
                 troubles = sweeping.sweep(inventory, self._keeper(place), self._late, every_s * _CLAIMED_FOR)
+                self.ledger.sightings.unseen(place, troubles)
                 self._say_of_hosts(troubles)
         except LedgerUnavailable as e:
             log.debug("observer.hosts_not_noted", error=str(e))  # the clusters' turn says it
@@ -166,6 +167,7 @@ def observer_of(settings: Settings, house: House) -> Observer:
         numbers,
         partial(_inventory, house),
         _prometheus(settings),
+        settings.policy.good_after_s,
     )
 
 

@@ -25,6 +25,7 @@ SUSPENDED = f"{PREFIX}suspended"
 SWEEPS = f"{PREFIX}sweeps"
 TROUBLES = f"{PREFIX}sweep-troubles"
 UNFINISHED = f"{PREFIX}unfinished"
+UNSEEN = f"{PREFIX}unseen"
 WORKERS = f"{PREFIX}workers"
 
 OUTBOX = f"{PREFIX}outbox"
@@ -51,6 +52,8 @@ _ROSTER_KEPT_S = 86_400
 """An instance that was not seen for so long is no longer counted with its service."""
 _UNSEEN_MOST_S = 900
 """So long an instance may go unseen and still count as having been healthy all the time."""
+_SILENT_MOST_S = 7 * 86_400
+"""An alert that nobody has repeated for so long, and never resolved, is no longer held against a release."""
 _ARRIVALS_MOST = 20
 _JUDGED_EVERY_S = 10
 """How exactly it is known when an alert behind an unfinished rollback was last heard."""
@@ -85,6 +88,7 @@ def prelude(numbers: Numbers) -> str:
         "SIGHTING_KEPT": numbers.sighting_kept_s,
         "ROSTER_KEPT": _ROSTER_KEPT_S,
         "UNSEEN_MOST": _UNSEEN_MOST_S,
+        "SILENT_MOST": _SILENT_MOST_S,
         **_TELLING,
     }
     lines = [f"local {name} = {round(seconds * 1000)}" for name, seconds in constants.items()]

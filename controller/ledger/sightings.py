@@ -14,8 +14,10 @@ from typing import Any
 import orjson
 
 from controller.ledger.connection import Client, Scripts, translated
-from controller.ledger.keys import SWEEPS, TROUBLES, key
+from controller.ledger.keys import SWEEPS, TROUBLES, UNSEEN, key
+from rules.instances import read_instance
 
+_UNSEEN_MOST = 50
 _FORGOTTEN_S = 86_400
 """A cluster that nobody sweeps any more is taken out of the settings, and is not shown for longer."""
 
@@ -122,6 +124,25 @@ class Sightings:
         with translated(), self._client.pipeline(transaction=True) as pipe:
             self._write(pipe, TROUBLES, cluster, trouble)
             pipe.execute()
+
+    def unseen(self, place: str, troubles: Mapping[str, str]) -> None:
+        """Write down which instances of an inventory could not be looked at, and why; replaces what was said."""
+        told = dict(sorted(troubles.items())[:_UNSEEN_MOST])
+        with translated(), self._client.pipeline(transaction=True) as pipe:
+            self._write(pipe, UNSEEN, place, [len(troubles), told])
+            pipe.execute()
+
+    def not_seen(self) -> tuple[str, ...]:
+        """Say of each instance on a host that could not be looked at why, for people."""
+        with translated():
+            kept = self._client.hgetall(UNSEEN)
+        said: list[str] = []
+        for _, (in_all, told) in _fresh(kept, self._now_ms()).values():
+            said += [
+                f"{read_instance(instance).label} cannot be observed: {why}" for instance, why in told.items()
+            ]
+            said += [f"and {in_all - len(told)} more cannot be observed"] if in_all > len(told) else []
+        return tuple(said)
 
     def sweeps(self) -> tuple[Swept, ...]:
         """Return what is known of each cluster that was swept, or tried, within a day."""

@@ -49,7 +49,11 @@ def status_shown(ledger: Ledger, house: House) -> dict[str, Any]:
             name: [host.name for host in service.hosts] for name, service in reading.inventory.services.items()
         },
         "clusters": [_cluster_shown(swept) for swept in ledger.sightings.sweeps()],
-        "complaints": [*ledger.health.complaints(), *ledger.health.silence()],
+        "complaints": [
+            *ledger.health.complaints(),
+            *ledger.health.silence(),
+            *ledger.sightings.not_seen(),
+        ],
         "due": counts.due,
         "due_lag_s": counts.lag_s,
         "queued": counts.queued,

@@ -217,6 +217,14 @@ def test_a_matched_alert_is_no_good_time(ledger: Ledger, client: Any) -> None:
     assert not client.exists(f"rc:troubled:{WEB}")
 
 
+def test_an_alert_that_nobody_repeats_is_not_held_against_it_for_ever(ledger: Ledger, client: Any) -> None:
+    """After a week: whoever sends no resolved notifications would never have a good release."""
+    client.sadd(f"rc:troubled:{WEB}", "f1")
+    client.hset("rc:episode:f1", mapping={"closed": "", "heard": str(now_ms(client) - 8 * DAY_MS)})
+    ledger.roster.seen([OLD])
+    assert entry(ledger).good_since_ms is not None
+
+
 def test_what_was_good_for_long_enough_is_told_until_it_is_vouched_for(ledger: Ledger, client: Any) -> None:
     """And then no more, until another release comes."""
     assert ledger.roster.seen([OLD], good_after_s=60) == ()

@@ -173,6 +173,10 @@ def test_trouble_is_logged_when_it_comes_and_when_it_goes(watched: Watched) -> N
                 current.symlink_to(target)
             watched.client.delete("rc:sweeping:hosts/default")
             observer.look_at_hosts()
+            assert (
+                any("one on one cannot be observed" in why for why in watched.ledger.sightings.not_seen())
+                is broken
+            )
     told = [(line["event"], line["host"]) for line in lines if line["event"].startswith("observer.host")]
     assert told == [
         ("observer.host_troubled", watched.shops["one"].instance),

@@ -26,11 +26,12 @@ end
 local function troubled(instance, good)
   local k, found = key('troubled', instance), false
   for _, fingerprint in ipairs(redis.call('SRANDMEMBER', k, 100)) do
-    local closed = redis.call('HGET', key('episode', fingerprint), 'closed')
-    if closed == '' then
+    local episode = redis.call('HMGET', key('episode', fingerprint), 'closed', 'heard')
+    local closed, heard = episode[1], tonumber(episode[2] or nil) or now
+    if closed == '' and now - heard < SILENT_MOST then
       found = true
     else
-      if closed and good and tonumber(closed) > good then found = true end
+      if closed and closed ~= '' and good and tonumber(closed) > good then found = true end
       redis.call('SREM', k, fingerprint)
     end
   end
