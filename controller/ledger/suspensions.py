@@ -62,7 +62,7 @@ class Suspensions:
         self._client = connection
         self._scripts = scripts
 
-    def note(self, instance: str, entry: Mapping[str, str]) -> None:
+    def note(self, instance: str, entry: Mapping[str, Any]) -> None:
         """Note, before it is done, that an owner is paused for an instance; a worker's. Twice is no harm."""
         self._do("note", instance=instance, rollback=entry["rollback"], entry=dict(entry))
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import Any
 
 import pytest
@@ -346,6 +347,23 @@ def test_a_field_that_somebody_changed_since_is_theirs(cluster: Cluster, namespa
     now = owner.now()
     assert now["spec"]["syncPolicy"]["automated"] == {"prune": False}
     assert PAUSED not in (now["metadata"].get("annotations") or {})
+    assert ledger.suspensions.list() == ()
+
+
+def test_an_owner_that_is_gone_is_taken_off_the_list(cluster: Cluster, namespace: str, ledger: Ledger) -> None:
+    """But not one that is only served in another version by now: it is still paused, and somebody is told."""
+    owner = kustomization(cluster, namespace)
+    deploy_bad(cluster, namespace, owner)
+    one = driven(cluster, namespace, ledger)
+    until_patched(one, one.planned())
+    (listed,) = ledger.suspensions.list()
+    noted = {key: value for key, value in asdict(listed).items() if key not in ("instance", "age_s")}
+    ledger.suspensions.note(listed.instance, {**noted, "path": listed.path.replace("/v1/", "/v1beta9/")})
+    look_after_paused(one.api, ledger)
+    assert "served in other versions now (v1)" in ledger.suspensions.list()[0].says
+    ledger.suspensions.note(listed.instance, noted)
+    cluster.api.call("DELETE", owner.path)
+    look_after_paused(one.api, ledger)
     assert ledger.suspensions.list() == ()
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from rules.decisions import Reason
+from rules.errors import Permanent
 from workers.kubernetes import paths
 from workers.kubernetes.failures import Forbidden, NotFound
 from workers.kubernetes.gitops.claims import keeps, require_free, require_keeps
@@ -50,17 +52,28 @@ def find_owner(cluster: Cluster, named: Named, instance: WorkloadInstance) -> Ow
     return Owner(exact, path, found)
 
 
+def require_gone(cluster: Cluster, kind: OwnerKind, path: str) -> None:
+    """Raise `Permanent` where an owner is not found only because its kind is served in other versions by now."""
+    served = _served(cluster, kind)
+    if served and not any(path.startswith(f"/apis/{kind.group}/{version}/") for version in served):
+        message = f"{kind.name} is served in other versions now ({', '.join(sorted(served))}): resume it by hand"
+        raise Permanent(Reason.GITOPS_OWNED, message)
+
+
 def _version(cluster: Cluster, kind: OwnerKind) -> str:
-    try:
-        group = cluster.get(paths.api_group(kind.group))
-    except NotFound:
-        served: set[str] = set()
-    else:
-        served = {str(version.get("version")) for version in group.get("versions") or ()}
+    served = _served(cluster, kind)
     for version in kind.versions:
         if version in served:
             return version
     raise owned(f"this cluster serves no {kind.name} ({kind.group}) in a version that is known here")
+
+
+def _served(cluster: Cluster, kind: OwnerKind) -> set[str]:
+    try:
+        group = cluster.get(paths.api_group(kind.group))
+    except NotFound:
+        return set()
+    return {str(version.get("version")) for version in group.get("versions") or ()}
 
 
 def _candidates(cluster: Cluster, named: Named, version: str) -> Sequence[Json]:

@@ -12,6 +12,7 @@ from rules.instances import WorkloadInstance, read_instance
 from workers.kubernetes import marks, paths
 from workers.kubernetes.failures import NotFound
 from workers.kubernetes.gitops.desire import Case, Verdict, judge
+from workers.kubernetes.gitops.finding import require_gone
 from workers.kubernetes.gitops.holding import is_ours, read_paused
 from workers.kubernetes.gitops.kinds import KINDS
 from workers.kubernetes.gitops.steps import release
@@ -59,6 +60,7 @@ def _look(cluster: Cluster, ledger: Ledger, suspension: Suspension) -> str:
     try:
         owner = cluster.get(suspension.path)
     except NotFound:
+        require_gone(cluster, KINDS[suspension.kind], suspension.path)
         return "the owner is gone"
     if suspension.asked_by:
         found = release(cluster, values, suspension.instance, suspension.rollback, every=True)
