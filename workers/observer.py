@@ -24,7 +24,7 @@ from controller.settings.settings import Settings
 from rules.errors import RollbackError
 from rules.limits import NO_POLICY
 from workers.keeping import Keeper
-from workers.scraping import UP, Scraped, read_up
+from workers.scraping import UP, Built, Scraped, read_builds, read_up
 from workers.stopping import Stopping
 
 if TYPE_CHECKING:
@@ -93,7 +93,9 @@ class Observer:
         place, every_s = sweeping.place_of(inventory), self.numbers.observe_hosts_every_s
         try:
             if self.ledger.sightings.claim(place, every_s * _CLAIMED_FOR):
-                troubles = sweeping.sweep(inventory, self._keeper(place), self._late, every_s * _CLAIMED_FOR)
+                keeper, within_s = self._keeper(place), every_s * _CLAIMED_FOR
+                builds = self._builds(inventory)
+                troubles = sweeping.sweep(inventory, keeper, self._late, within_s, builds=builds)
                 self.ledger.sightings.unseen(place, troubles)
                 self._say_of_hosts(troubles)
         except LedgerUnavailable as e:
@@ -130,6 +132,18 @@ class Observer:
         except RollbackError as e:
             log.warning("observer.not_told_what_is_scraped", error=str(e))
             return Scraped(), True
+
+    def _builds(self, inventory: Inventory) -> dict[str, Built]:
+        """Ask for each metric that names builds; what Prometheus does not say is not known."""
+        metrics = {service.version_metric for service in inventory.services.values()} - {None}
+        if self.prometheus is None or not metrics:
+            return {}
+        try:
+            with closing(self.prometheus()) as prometheus:
+                return {str(metric): read_builds(prometheus.query(str(metric))) for metric in metrics}
+        except RollbackError as e:
+            log.warning("observer.not_told_of_builds", error=str(e))
+            return {}
 
     def _say_of_hosts(self, troubles: Mapping[str, str]) -> None:
         for instance in sorted({*troubles, *self._late}):

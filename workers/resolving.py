@@ -119,7 +119,7 @@ class _Resolving:
 
     def _is_worth_writing(self, decided: Decided) -> bool:
         many, long = len(self._decided) >= _WRITTEN_TOGETHER, boot_time() > self._written_at + _WRITTEN_EVERY_S
-        return many or long or decided.decision.outcome is Outcome.ROLL_BACK
+        return many or long or decided.decision.outcome in (Outcome.ROLL_BACK, Outcome.ASK)
 
     def _write(self) -> None:
         """Write decisions and take their pairs off the notification; raises `LeaseLost`."""
@@ -249,8 +249,12 @@ class _Resolving:
         detail = with_besides("; ".join(said), located)
         if not opened:
             return Decision(Outcome.REFUSE, Reason.ANOTHER_RULE_FIRST, detail)
-        reason = Reason.JOINED if joined == len(opened) else Reason.ALLOWED
-        return Decision(Outcome.ROLL_BACK, reason, detail, opened)
+        if joined == len(opened):
+            return Decision(Outcome.ROLL_BACK, Reason.JOINED, detail, opened)
+        if ceiling(rule.mode, self.site.policy) is Mode.ASK:
+            reason = Reason.ASK_MODE if rule.mode is Mode.ASK else Reason.POLICY_CEILING
+            return Decision(Outcome.ASK, reason, detail, opened)
+        return Decision(Outcome.ROLL_BACK, Reason.ALLOWED, detail, opened)
 
     def _waits_behind(self, has: _Has, episode: Episode, rule: Rule) -> bool:
         return self.site.ledger.rollbacks.wait_behind(has.id, episode.fingerprint, rule.digest)

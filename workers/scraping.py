@@ -1,4 +1,4 @@
-"""Which instances Prometheus scrapes: the answer to one question for a whole sweep, looked up. Pure."""
+"""What Prometheus says of instances: one answer for a whole sweep, looked up. Pure."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 UP = "up"
 _NAMESPACES = ("namespace", "kubernetes_namespace")
+_BUILD = ("version", "revision", "commit")
 _PODS = ("pod", "kubernetes_pod_name", "pod_name")
 
 
@@ -43,6 +44,21 @@ def read_up(samples: Iterable[Sample]) -> Scraped:
         if pod:
             pods[namespace, pod] = pods.get((namespace, pod), True) and up
     return Scraped(instances, pods)
+
+
+Built = Mapping[str, tuple[str, ...]]
+"""What a metric of builds says, by what the label `instance` says, with and without a port."""
+
+
+def read_builds(samples: Iterable[Sample]) -> Built:
+    """Sort the answer to a metric such as `shop_build_info`; an instance of several builds tells none."""
+    told: dict[str, set[tuple[str, ...]]] = {}
+    for sample in samples:
+        words = tuple(dict.fromkeys(sample.labels[name] for name in _BUILD if sample.labels.get(name)))
+        instance = sample.labels.get("instance", "")
+        for word in {instance, _without_port(instance)} - {""}:
+            told.setdefault(word, set()).add(words)
+    return {word: builds.pop() for word, builds in told.items() if len(builds) == 1}
 
 
 def _without_port(instance: str) -> str:

@@ -119,7 +119,7 @@ class Alerts:
 
 
 def names_instances(rule: Rule) -> bool:
-    """Whether an alert says by its labels which instances it is about; one about a whole service proves nothing."""
+    """Whether an alert says by its labels which instances it is about; of a whole service it proves nothing."""
     hosts = rule.target.hosts
     return hosts is None or hosts.instance is not None or rule.target.running is not None
 

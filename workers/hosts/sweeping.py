@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from contextlib import closing
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from controller.ledger import Look
@@ -18,20 +19,31 @@ from workers.hosts.reach import reach
 if TYPE_CHECKING:
     from rules.services import Host, Inventory
     from workers.keeping import Keeper
+    from workers.scraping import Built
 
 _AT_ONCE = 8
 """So many hosts are looked at together; a look that hangs takes one of these places and no more."""
+
+_SETTLED_AFTER_MS = 600_000
+"""So long after a release came, Prometheus tells of no series any more that was of the one before."""
 
 LookAt = Callable[[HostInstance, "Inventory"], Look]
 
 
 def sweep(
-    inventory: Inventory, keeper: Keeper, late: Sequence[str], within_s: float, look_at: LookAt | None = None
+    inventory: Inventory,
+    keeper: Keeper,
+    late: Sequence[str],
+    within_s: float,
+    *,
+    look_at: LookAt | None = None,
+    builds: Mapping[str, Built] | None = None,
 ) -> dict[str, str]:
     """Look every instance over and note what is seen; returns which could not be seen, and why.
 
     Those in `late`, which could not be seen before, come last: what does not answer keeps nobody else waiting.
-    Whoever was not reached within the time is left for the next sweep.
+    Whoever was not reached within the time is left for the next sweep. `builds` are what Prometheus says of builds,
+    by the metric's name.
     """
     look: LookAt = look_at or look_at_host
     troubles: dict[str, str] = {}
@@ -41,7 +53,7 @@ def sweep(
         asked = {pool.submit(look, instance, inventory): instance for instance in instances}
         for done in _as_they_come(asked, within_s):
             try:
-                keeper.note(done.result())
+                keeper.note(_with_build(done.result(), inventory, builds or {}))
             except RollbackError as e:
                 troubles[asked.pop(done).id] = str(e)
             else:
@@ -86,6 +98,16 @@ def look_at_host(instance: HostInstance, inventory: Inventory) -> Look:
         content=content,
         targets=_targets(host),
     )
+
+
+def _with_build(look: Look, inventory: Inventory, builds: Mapping[str, Built]) -> Look:
+    """Add the words by which its metrics name what it runs; those of a moment ago are of the release before."""
+    built = builds.get(inventory.services[look.service].version_metric or "", {})
+    came = look.arrived
+    if came is None or time.time() * 1000 - came.by_ms < _SETTLED_AFTER_MS:
+        return look
+    words = next((built[target] for target in look.targets if target in built), ())
+    return replace(look, names=tuple(dict.fromkeys((*look.names, *words))))
 
 
 def _targets(host: Host) -> tuple[str, ...]:

@@ -77,7 +77,15 @@ class Judging:
             raise Permanent(judgement.reason, judgement.detail)
         line = start_line(gathered.campaign, rollback.rule, rollback.service)
         campaign = gathered.campaign if rollback.rule else ""
-        return Allowed(judgement, gathered.booked, campaign, line, gathered.release, gathered.environment)
+        return Allowed(
+            judgement,
+            gathered.booked,
+            campaign,
+            line,
+            gathered.release,
+            gathered.environment,
+            word_to_mark(observation, str(judgement.to), gathered.cases[0].service.catalogue),
+        )
 
     def _gather(
         self, rollback: Rollback, terms: Terms, observation: Observation, left: frozenset[str]

@@ -23,13 +23,13 @@ from workers.terms import Terms
 _BOOK_TRIES = 10
 
 
-def require_meant(observation: Observation, terms: Terms) -> None:
+def require_meant(observation: Observation, terms: Terms, *, by_hand: bool = False) -> None:
     """Raise `Permanent` where what runs is not what the alert names, or not what the rule selects."""
     if terms.expects is not None and not observation.runs(terms.expects):
-        raise Permanent(
-            Reason.STALE,
-            f"the alert names release {terms.expects}, but {observation.running or 'no release'} runs here now",
-        )
+        who = "it was meant for" if by_hand else "the alert names"
+        runs = observation.running or "no release"
+        said = f"{who} release {terms.expects}, but {runs} runs here now"
+        raise Permanent(Reason.STALE, f"{said}; somebody deployed since: look first" if by_hand else said)
     if observation.labels is None:
         return
     left_out = terms.scope.leaves_out(observation.labels, observation.own_labels)
@@ -63,7 +63,7 @@ class Preparing:
         """
         observation = self._driver.observe()
         self.arrival = observation.arrival
-        require_meant(observation, terms)
+        require_meant(observation, terms, by_hand=bool(rollback.by))
         _require_no_other(rollback, observation)
         allowed = self._ask(rollback, terms, observation, left)
         plan = self._driver.plan(observation, str(allowed.judgement.to))
