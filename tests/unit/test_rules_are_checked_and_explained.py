@@ -114,6 +114,23 @@ def test_a_warning_is_no_error(folder: Path) -> None:
     assert "rules.yaml:4:11: warning: `canary-errors` matches every alert" in done.output
 
 
+def test_what_rules_name_is_looked_up_in_the_settings(folder: Path) -> None:
+    """Where the settings are named or nothing else is; a file alone may be meant for any."""
+    guarded = RULES + "    guards: {freeze: [christmas]}\n    verify: {cleared-within: 1m}\n"
+    (folder / "rules.yaml").write_text(guarded)
+    (folder / "rollback.yaml").write_text("rules: rules.yaml\n")
+    assert _rules("check", "rules.yaml").exit_code == 0
+    for words in (["check"], ["check", "rules.yaml", "--config", "rollback.yaml"]):
+        done = _rules(*words)
+        assert done.exit_code == 1
+        assert "error: the settings know no freeze window `christmas`" in done.output
+    window = '{from: "1:00", to: "2:00", timezone: UTC}'
+    (folder / "rollback.yaml").write_text(f"rules: rules.yaml\npolicy: {{freeze: {{christmas: {window}}}}}\n")
+    done = _rules("check")
+    assert done.exit_code == 0
+    assert "warning: `canary-errors` waits 1m for the alert to be gone" in done.output
+
+
 def _explained(*words: str) -> list[tuple[str, str, dict[str, str | None]]]:
     done = _rules("explain", *FILES, "--json", *words)
     assert done.exit_code == 0, done.output

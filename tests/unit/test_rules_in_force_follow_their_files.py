@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
 from controller.settings.house import House
+from rules.reading.surroundings import Surroundings
 from rules.rulefile import RuleFileErrors
 
 RULE = """
@@ -128,3 +130,56 @@ def test_one_name_in_two_files_is_an_error(folder: Path) -> None:
     (folder / "rules" / "b.yaml").write_text(RULE.format(name="first"))
     with pytest.raises(RuleFileErrors, match=r"b\.yaml:4:11: `first` is the name of another rule"):
         _house(folder)
+
+
+def _change_unseen(file: Path, text: str) -> None:
+    before = file.stat()
+    assert len(text.encode()) == before.st_size
+    with file.open("r+") as opened:
+        opened.write(text)
+    os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+def test_reloading_reads_what_no_time_or_size_tells(folder: Path) -> None:
+    """Whoever asks for it wants it read, changed or not; doubt does the same at the next look."""
+    file = folder / "rules" / "a.yaml"
+    house = _house(folder)
+    _change_unseen(file, RULE.format(name="third"))
+    assert not house.refresh()
+    assert house.reload() == ()
+    assert _names(house) == ["third", "second"]
+    _change_unseen(file, RULE.format(name="forth"))
+    house.doubt()
+    assert house.refresh()
+    assert _names(house) == ["forth", "second"]
+    assert not house.refresh()
+
+
+def test_reloading_is_all_or_nothing(folder: Path) -> None:
+    """One broken file of two, and the good change of the other does not count either."""
+    house = _house(folder)
+    (folder / "rules" / "a.yaml").write_text(RULE.format(name="third"))
+    (folder / "rules" / "b.yaml").write_text("version: rules/v1\nrules:\n  - nam: typo\n")
+    errors = house.reload()
+    assert {Path(error.file).name for error in errors} == {"b.yaml"}
+    assert _names(house) == ["first", "second"]
+    assert house.errors == errors
+
+
+def test_rules_that_name_what_the_settings_do_not_define_are_not_in_force(folder: Path) -> None:
+    """At the start as later: a freeze window that does not exist would never hold anything back."""
+    guarded = RULE.format(name="first") + "    guards: {freeze: [christmas]}\n    notify: [oncall]\n"
+    (folder / "rules" / "a.yaml").write_text(guarded)
+    sources = ([folder / "rules"], folder / "inventory.yaml")
+    with pytest.raises(RuleFileErrors) as caught:
+        House(*sources, Surroundings(channels=frozenset({"oncall"})))
+    assert str(caught.value).endswith(
+        "a.yaml:8:23: the settings know no freeze window `christmas`; define it under `policy.freeze` there, "
+        "or remove it here"
+    )
+    known = Surroundings(windows=frozenset({"christmas"}), channels=frozenset({"oncall"}))
+    house = House(*sources, known)
+    (folder / "rules" / "a.yaml").write_text(guarded.replace("oncall", "oncal"))
+    (error,) = house.reload()
+    assert error.message == "the settings know no channel `oncal`; did you mean `oncall`?"
+    assert house.rules.rules[0].notify == ("oncall",)
