@@ -297,17 +297,18 @@ class _Stretch:
     def _ask_a_person(self, asks: Asks) -> None:
         """Wait for `approve` or `deny`; a plan that is asked anew takes back what was approved before."""
         fields = {"reason": str(asks.reason), "detail": str(asks)}
-        if self._rollback.asked.get("plan") != asks.approval:
-            until_ms = self._now_ms() + round(self._site.policy.asks_for_s * 1000)
+        asked = self._rollback.asked
+        if asked.get("plan") != asks.approval:
             asked = {
                 "plan": asks.approval,
                 "from": asks.plan.from_release,
                 "to": asks.plan.to_release,
-                "until_ms": until_ms,
+                "until_ms": self._now_ms() + round(self._site.policy.asks_for_s * 1000),
             }
             fields |= {"asked": orjson.dumps(asked).decode(), "approved": "", "approved_by": ""}
             self._consequences.asked(self._rollback, asks.judgement, asked)
-        self._progress.wait_for(fields, asks.retry_after_s, seen=self._seen())
+        pause_s = asks.pause_s(int(asked["until_ms"]), self._now_ms())
+        self._progress.wait_for(fields, pause_s, seen=self._seen())
 
     def _seen(self) -> str:
         return self._preparing.arrival if self._preparing and not self._progress.committed else ""

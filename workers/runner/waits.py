@@ -34,6 +34,10 @@ class Asks(NotYet):
         self.plan = plan
         self.approval = approval
 
+    def pause_s(self, until_ms: int, now_ms: int) -> float:
+        """How long to wait before it is judged anew: at the latest when the time to answer is over."""
+        return _pause_s(until_ms, now_ms)
+
 
 class Expired(Permanent):
     """Nobody answered in time, or it was held back for so long that it says nothing of now."""
