@@ -111,4 +111,4 @@ def test_nothing_is_started_with_files_that_have_errors(config: Path) -> None:
     rules.write_text(rules.read_text().replace("mode: observe", "mode: watch"))
     done = _ctl(config, "up")
     assert done.returncode == 2
-    assert f"{rules}:5:11: `watch` is no mode" in done.stderr
+    assert f"{rules}:5:11: `watch` is not known here" in done.stderr
