@@ -127,6 +127,7 @@ class Service:
     stop: Stop | None = None
     health: Health | None = None
     version_url: str | None = None
+    version_metric: str | None = None
 
     def at(self, host: Host) -> Service:
         """Return the service as it is on one of its hosts, with what that host says otherwise."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from types import MappingProxyType
 from typing import Annotated, Literal
 
@@ -78,16 +79,32 @@ class HostModel(Section):
         )
 
 
+def _metric(name: str) -> str | None:
+    return (
+        None if re.fullmatch("[a-zA-Z_:][a-zA-Z0-9_:]*", name) else f"`{name}` is no name of a metric; correct it"
+    )
+
+
 class VersionModel(Section):
     """Where the service itself says what it runs."""
 
     url: Annotated[
-        Url,
+        Url | None,
         Field(
             description="A URL that answers with a version, as text or as JSON with `version` or `commit`; "
             "{address} is the host's address."
         ),
-    ]
+    ] = None
+    metric: Annotated[
+        Annotated[Text, checked(_metric)] | None,
+        Field(description="A metric in Prometheus whose labels say it, as in `shop_build_info`."),
+    ] = None
+
+    @model_validator(mode="after")
+    def _says_where(self) -> VersionModel:
+        if self.url is None and self.metric is None:
+            say("say where the version is found; add `url:` or `metric:`")
+        return self
 
 
 def misfit(releases: str, current: str, restart: Restart, health: Health | None) -> str | None:
@@ -154,4 +171,5 @@ class ServiceModel(Section):
             stop=self.stop.read() if self.stop else None,
             health=self.health.read() if self.health else None,
             version_url=self.version.url if self.version else None,
+            version_metric=self.version.metric if self.version else None,
         )

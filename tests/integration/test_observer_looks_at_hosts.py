@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from controller.ledger import Ledger, Look
 from controller.settings.numbers import Numbers
 from rules.decisions import Reason
 from rules.errors import Transient
-from rules.facts import Hand, Sample
+from rules.facts import Arrival, Hand, Sample
 from rules.instances import HostInstance
 from rules.inventory import Inventory, parse_inventory
 from rules.marks import Mark
@@ -67,6 +67,8 @@ class Watched:
 
     def query(self, promql: str) -> tuple[Sample, ...]:
         """Answer as Prometheus does."""
+        if promql == "shop_build_info":
+            return (Sample(1, {"instance": "127.0.0.1:8080", "version": "1.4.0", "revision": "9f2c41d"}),)
         assert promql == "up"
         if self.blind:
             raise Transient(Reason.MONITORING_BLIND, "Prometheus does not answer")
@@ -150,11 +152,11 @@ def test_who_hangs_keeps_nobody_else_waiting(watched: Watched) -> None:
         }
     keeper = Keeper(watched.ledger, "hosts/default", 60).open()
     try:
-        troubles = sweeping.sweep(watched.inventory(), keeper, (), 3, look_at)
+        troubles = sweeping.sweep(watched.inventory(), keeper, (), 3, look_at=look_at)
         assert {ident.split("/")[-1] for ident in troubles} == {f"dead{n:02}" for n in range(7)}
         assert len(watched.ledger.roster.known_in("hosts/default")) == 15
         began.clear()
-        again = sweeping.sweep(watched.inventory(), keeper, tuple(troubles), 3, look_at)
+        again = sweeping.sweep(watched.inventory(), keeper, tuple(troubles), 3, look_at=look_at)
         assert again == troubles
         assert [name.startswith("dead") for name in began] == [False] * 15 + [True] * 7
     finally:
@@ -254,6 +256,24 @@ def test_a_service_that_tells_its_version_is_known_by_it(watched: Watched, tmp_p
             server.shutdown()
             thread.join()
     assert watched.entry("one").names == ("v1.3.0", "1.3.0", "9f2c41d")
+
+
+def test_a_metric_of_builds_names_what_runs(watched: Watched) -> None:
+    """Not in the first minutes: then it may still be that of the release before."""
+    watched.up = []
+    for entry in watched.entries.values():
+        entry["version"] = {"metric": "shop_build_info"}
+    watched.look()
+    assert watched.entry("two").names == ("v1.3.0",)
+
+    def long_ago(instance: HostInstance, inventory: Inventory) -> Look:
+        look = sweeping.look_at_host(instance, inventory)
+        return replace(look, arrived=Arrival(1_000, 1_000))
+
+    keeper = Keeper(watched.ledger, "hosts/default", 60).open()
+    builds = watched.observer()._builds(watched.inventory())
+    sweeping.sweep(watched.inventory(), keeper, (), 9, look_at=long_ago, builds=builds)
+    assert watched.entry("two").names == ("v1.3.0", "1.4.0", "9f2c41d")
 
 
 def test_clusters_and_hosts_are_looked_at_beside_each_other(watched: Watched) -> None:

@@ -26,7 +26,7 @@ services:
     restart: {systemd: shop.service}
     stop: {drain: [shopctl, drain], undrain: [shopctl, undrain], within: 10m}
     health: {url: "http://{address}:8080/healthz", within: 20s}
-    version: {url: "http://{address}:8080/version"}
+    version: {url: "http://{address}:8080/version", metric: shop_build_info}
     hosts:
       - {name: web1, address: 10.90.0.2, labels: {track: stable}}
       - name: web2
@@ -93,6 +93,7 @@ def test_every_field_is_read():
         stop=Stop(("shopctl", "drain"), ("shopctl", "undrain"), 600),
         health=Health(url="http://{address}:8080/healthz", within_s=20),
         version_url="http://{address}:8080/version",
+        version_metric="shop_build_info",
     )
     assert service.at(service.hosts[1]).current == "/srv/current"
 
@@ -247,6 +248,16 @@ WRONG = {
         "    hosts",
         "    order: tiem\n    hosts",
         "8:12: `tiem` is not known here; did you mean `time`?",
+    ),
+    "a version without a place": (
+        "    hosts",
+        "    version: {}\n    hosts",
+        "say where the version is found; add `url:` or `metric:`",
+    ),
+    "a version in no metric": (
+        "    hosts",
+        "    version: {metric: 'up{}'}\n    hosts",
+        "`up{}` is no name of a metric",
     ),
     "a version from nowhere": (
         "    hosts",

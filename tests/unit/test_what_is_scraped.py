@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from rules.facts import Sample
-from workers.scraping import read_up
+from workers.scraping import read_builds, read_up
 
 
 def up(value: float, **labels: str) -> Sample:
@@ -58,3 +58,21 @@ def test_a_workload_is_known_by_its_pods(pods: list[str], scraped: bool | None) 
     """In its own namespace."""
     assert SCRAPED.of_pods("shop", pods) is scraped
     assert SCRAPED.of_pods("other", pods) is None
+
+
+def test_a_metric_of_builds_is_known_by_its_instance() -> None:
+    """One of several builds under one name tells nothing."""
+    told = read_builds(
+        [
+            up(1, instance="10.0.0.2:8080", version="1.4.0", revision="9f2c41d", branch="main"),
+            up(1, instance="10.0.0.3:8080", version="1.4.0"),
+            up(1, instance="10.0.0.3:9090", version="1.3.0"),
+            up(1, version="1.3.0"),
+        ]
+    )
+    assert told == {
+        "10.0.0.2": ("1.4.0", "9f2c41d"),
+        "10.0.0.2:8080": ("1.4.0", "9f2c41d"),
+        "10.0.0.3:8080": ("1.4.0",),
+        "10.0.0.3:9090": ("1.3.0",),
+    }

@@ -42,8 +42,8 @@ def sweep(
     """Look every instance over and note what is seen; returns which could not be seen, and why.
 
     Those in `late`, which could not be seen before, come last: what does not answer keeps nobody else waiting.
-    Whoever was not reached within the time is left for the next sweep. `builds` are what Prometheus says of builds,
-    by the metric's name.
+    Whoever was not reached within the time is left for the next sweep. `builds` are what Prometheus says of
+    builds, by the metric's name.
     """
     look: LookAt = look_at or look_at_host
     troubles: dict[str, str] = {}

@@ -25,8 +25,10 @@ if TYPE_CHECKING:
 
 _SAME_WRITE_MS = 1000
 """The API writes whole seconds: what was made and written within one of these was written as it was made."""
+_HISTORY_KEPT = 10
+"""Earlier revisions that are kept where the workload does not say otherwise."""
 _TELLS_A_ROW = 3
-"""So many revisions that were made in the order of their numbers, without a gap, did not all come again."""
+"""Fewer revisions in a row may all have come again in the order in which they were made."""
 _BY_RULE = "rule "
 
 
@@ -78,7 +80,9 @@ def _comings(live: Live) -> tuple[_Coming, ...]:
     if live.kind is WorkloadKind.DEPLOYMENT:
         return tuple(coming for revision in live.revisions for coming in _of_replicaset(revision))
     known = live.revisions
-    return tuple(_Coming(revision.number, revision, _was_made_so(revision, known)) for revision in known)
+    limit = live.workload["spec"].get("revisionHistoryLimit", _HISTORY_KEPT)
+    forgotten = len(known) > max(limit, _TELLS_A_ROW - 1)
+    return tuple(_Coming(one.number, one, _was_made_so(one, known, forgotten=forgotten)) for one in known)
 
 
 def _of_replicaset(revision: Revision) -> Iterator[_Coming]:
@@ -87,11 +91,11 @@ def _of_replicaset(revision: Revision) -> Iterator[_Coming]:
         yield _Coming(number, revision, number == numbers[0])
 
 
-def _was_made_so(revision: Revision, known: Sequence[Revision]) -> bool:
+def _was_made_so(revision: Revision, known: Sequence[Revision], *, forgotten: bool) -> bool:
     """Whether a ControllerRevision was made with the number that it has; nothing says what numbers it had before.
 
     It was made after those that are older, and so with a number that is no lower than its place among them, and
-    that none of the others has now.
+    that none of the others has now. Where the oldest were `forgotten`, those that are left tell by being in a row.
     """
     made, written = _made_ms(revision), _newest_ms(revision.kept_by, "f:revision")
     if made is None or (written is not None and written - made > _SAME_WRITE_MS):
@@ -100,10 +104,14 @@ def _was_made_so(revision: Revision, known: Sequence[Revision]) -> bool:
     place = 1 + sum(1 for other in known if other is not revision and (_made_ms(other) or 0) < made)
     if all(number in others for number in range(place, revision.number)):
         return True
-    row = sorted((one for one in known if one.number <= revision.number), key=lambda one: one.number)
-    made_in_order = [_made_ms(one) or 0 for one in row]
-    dense = row[-1].number - row[0].number == len(row) - 1
-    return len(row) >= _TELLS_A_ROW and dense and made_in_order == sorted(made_in_order)
+    return forgotten and _are_in_a_row([one for one in known if one.number <= revision.number])
+
+
+def _are_in_a_row(known: Sequence[Revision]) -> bool:
+    """Whether they were made in the order of their numbers, without a gap."""
+    row = sorted(known, key=lambda one: one.number)
+    made = [_made_ms(one) or 0 for one in row]
+    return len(row) >= _TELLS_A_ROW and row[-1].number - row[0].number == len(row) - 1 and made == sorted(made)
 
 
 def _first_of_run(live: Live, comings: tuple[_Coming, ...]) -> _Coming | None:
