@@ -86,7 +86,7 @@ def written_moment(value: Moment) -> str:
 
 
 def _listed(value: Any) -> Any:
-    return [value] if isinstance(value, str) else value
+    return value if isinstance(value, list | dict) else [value]
 
 
 unknown = BeforeValidator(lambda value: None if value == "unknown" else value)
@@ -94,8 +94,8 @@ unknown = BeforeValidator(lambda value: None if value == "unknown" else value)
 
 
 def short(key: str) -> BeforeValidator:
-    """Take a text in place of a mapping that has this one key."""
-    return BeforeValidator(lambda value: {key: value} if isinstance(value, str | Unclear) else value)
+    """Take a single value in place of a mapping that has this one key."""
+    return BeforeValidator(lambda value: value if isinstance(value, list | dict | None) else {key: value})
 
 
 Time = Annotated[

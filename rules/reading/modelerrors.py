@@ -109,7 +109,7 @@ def _unknown_key(loc: Loc, model: type[BaseModel], later: Later) -> str:
     known = _keys(_models_at(model, loc[:-1]))
     if hint := near_miss(key, known):
         return f"`{key}` is not known here{hint}"
-    if home := next((where for where, name in _homes(model, "") if name == key), None):
+    if (home := next((where for where, name in _homes(model, "") if name == key), None)) is not None:
         return f"`{key}` is not known here; it belongs under `{home}`" if home else f"`{key}` belongs one level up"
     return f"`{key}` is not known here; known are {', '.join(known)}"
 

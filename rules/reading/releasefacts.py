@@ -11,14 +11,25 @@ from rules.decisions import Reason
 from rules.marks import Mark, Marked
 from rules.observations import ReleaseSeen
 from rules.reading.factfields import FactSection, Names, Time
-from rules.reading.fieldtypes import Prose, Text, one_of, say
+from rules.reading.fieldtypes import Prose, Text, one_of, reads, say, text
+from rules.reading.wording import near_miss
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from rules.observations import Drop
 
-MarkWord = Annotated[Mark, one_of(Mark), WithJsonSchema({"enum": [mark.value for mark in Mark]})]
+_SHORT = {"good": Mark.KNOWN_GOOD, "bad": Mark.KNOWN_BAD}
+
+
+def _mark(value: Any) -> Mark:
+    word = _SHORT.get(text(value), value)
+    if word not in set(Mark):
+        say(f"`{word}` is no mark{near_miss(word, Mark) or '; write ' + ' or '.join(Mark)}")
+    return Mark(word)
+
+
+MarkWord = Annotated[Mark, reads(_mark), WithJsonSchema({"enum": [mark.value for mark in Mark]})]
 ReasonWord = Annotated[Reason, one_of(Reason), WithJsonSchema({"type": "string"})]
 
 
