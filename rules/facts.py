@@ -92,11 +92,15 @@ class InstanceFacts:
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """An instance of the same service and environment, this one included. `running` as in `InstanceFacts`."""
+    """An instance of the same service and environment, this one included. `running` as in `InstanceFacts`.
+
+    `arrived_ms` is when what runs there came at the latest.
+    """
 
     id: str
     running: tuple[str, ...] | None = None
     healthy: bool | None = None
+    arrived_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,23 +28,32 @@ class Found:
 
 
 def alike_alerts(case: Case) -> Iterator[OtherAlert]:
-    """Yield the open alerts of the same kind beside the judged one, but those that name the running release."""
+    """Yield the open alerts of the same kind beside the judged one."""
     if case.alert is None or case.alert.others is None:
         return
-    ours, fingerprint = running(case), case.alert.alert.fingerprint
+    fingerprint = case.alert.alert.fingerprint
     for other in case.alert.others.value:
         if not other.alert.firing or (fingerprint and other.alert.fingerprint == fingerprint):
             continue
-        labels = other.alert.labels
-        about_ours = ours is not None and any(ours.is_called(word) for _, word in words_of(labels))
-        if not about_ours and (other.alike or case.rule.when.alike(labels)):
+        if other.alike or case.rule.when.alike(other.alert.labels):
             yield other
+
+
+def _is_about_ours(case: Case, other: OtherAlert) -> bool:
+    """Whether an alert names the running release: where another one runs, it lingers and says nothing."""
+    ours = running(case)
+    return ours is not None and any(ours.is_called(word) for _, word in words_of(other.alert.labels))
 
 
 def elsewhere(case: Case) -> Found:
     """Refuse where a peer with another release alerts alike, hold where its release is not known."""
     alerts = list(alike_alerts(case))
-    troubled = {one: other for other in alerts for one in other.instances or () if one != case.instance.id}
+    troubled = {
+        one: other
+        for other in alerts
+        for one in other.instances or ()
+        if one != case.instance.id and not (_is_about_ours(case, other) and not _runs_ours(case, one))
+    }
     for one in _rolled_back_now(case):
         troubled.pop(one, None)
     facts = _facts(case, len(alerts))
@@ -71,6 +80,13 @@ def _judged(
             "they have in common"
         )
         return Found(Verdict.REFUSE, Reason.ALSO_ON_OTHER_RELEASES, detail, facts)
+    old = [one for one, same in runs.items() if same is Same.YES and _ran_for_long(case, peers[one])]
+    if old:
+        detail = (
+            f"the same trouble is where a release of this name has long been running: {listed(old)}; look for a "
+            "cause that they have in common"
+        )
+        return Found(Verdict.REFUSE, Reason.ALSO_ON_OTHER_RELEASES, detail, facts)
     unknown = [one for one, same in runs.items() if same is Same.UNKNOWN]
     if unknown:
         detail = (
@@ -79,6 +95,22 @@ def _judged(
         )
         return Found(Verdict.HOLD, Reason.RELEASE_UNKNOWN, detail, facts)
     return Found(Verdict.ALLOW, detail=_alone(alerts, runs), facts=facts)
+
+
+def _runs_ours(case: Case, instance: str) -> bool:
+    peers = case.service.peers.value if case.service.peers is not None else ()
+    return any(peer.id == instance and _same(case, peer) is Same.YES for peer in peers)
+
+
+def _ran_for_long(case: Case, peer: Peer) -> bool:
+    """Whether what runs there came so long before the trouble that it is no suspect itself.
+
+    One version may have two configurations, of which only one came lately.
+    """
+    caused = case.rule.guards.caused_by_release
+    if caused is None or case.alert is None or peer.arrived_ms is None:
+        return False
+    return case.alert.onset.value - peer.arrived_ms > caused.within_s * 1000
 
 
 def needs_absence(case: Case) -> bool:

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 from testbed.judged import (
+    DAY,
     HOUR,
     MINUTE,
     NOW,
@@ -165,7 +166,11 @@ def test_our_own_hand_is_no_arrival(name: str, judged: Case, outcome: Outcome, r
     assert (judge(judged).outcome, judge(judged).reason) == (outcome, reason), name
 
 
-THREE = (Peer(WEB1, ("v2",), healthy=True), Peer(WEB2, ("v3",), healthy=True), Peer("web3", None))
+LONG_AGO, LATELY = NOW - 2 * DAY, NOW - 15 * MINUTE
+THREE = (
+    *(Peer(WEB1, ("v2",), healthy=True), Peer(WEB2, ("v3",), healthy=True), Peer("web3", None)),
+    *(Peer("web4", ("v3",), arrived_ms=LONG_AGO), Peer("web5", ("v3",), arrived_ms=LATELY)),
+)
 STARTED = Campaign("c", (Member(WEB1, MemberState.STARTED),))
 
 
@@ -179,6 +184,9 @@ STARTED = Campaign("c", (Member(WEB1, MemberState.STARTED),))
         ("a peer that nobody knows of", other("web3"), HOLD, Reason.RELEASE_UNKNOWN),
         ("it names no instance", other(), GO, Reason.ALLOWED),
         ("it names our release", other(WEB1, version="v3"), GO, Reason.ALLOWED),
+        ("our release has long run there", other("web4"), REFUSE, Reason.ALSO_ON_OTHER_RELEASES),
+        ("and is named", other("web4", version="v3"), REFUSE, Reason.ALSO_ON_OTHER_RELEASES),
+        ("our release came there lately too", other("web5"), GO, Reason.ALLOWED),
         (
             "it names another release of the service",
             other(service="shop", version="v2"),

@@ -111,7 +111,7 @@ def service_facts(
 ) -> ServiceFacts:
     """Put together what is known of a service: all its instances in this environment, this one among them."""
     entries = ledger.roster.of_service(where.service, where.environment)
-    peers = {entry.instance: Peer(entry.instance, entry.names, entry.healthy) for entry in entries}
+    peers = {entry.instance: Peer(entry.instance, entry.names, entry.healthy, entry.arrival.by_ms) for entry in entries}
     for ident in (*_listed(instance, where, inventory), instance.id):
         peers.setdefault(ident, Peer(ident))
     at_ms = min((entry.seen_ms for entry in entries), default=None)
