@@ -75,7 +75,7 @@ def _run(file: Path, words: str | None) -> Ran:
             results.append(run(tests, case))
         except RuleFileErrors as error:
             errors += error.errors
-    return Ran(file, tuple(results), tuple(errors))
+    return Ran(file, tuple(results), tuple(dict.fromkeys(errors)))
 
 
 def _data(file: Path) -> bytes:
