@@ -3,25 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
-from typing import Any
-from zoneinfo import ZoneInfo
 
 import pytest
 from testbed.commands import approver, does, run
-from testbed.guarded import Guarded, guarded, rule_for
+from testbed.guarded import Guarded, guarded, open_now, rule_for
 from testbed.local_shops import together
 from testbed.wait import stays, until
 
-ELSEWHERE = "Asia/Kathmandu"
 ASKS_FOR_S = 10
-
-
-def open_now(then: str) -> dict[str, Any]:
-    """Return a freeze window that is open at this moment, by the clocks of a place that is never on the hour."""
-    now = datetime.now(ZoneInfo(ELSEWHERE))
-    hours = [(now + timedelta(hours=by)).strftime("%H:%M") for by in (-1, 1)]
-    return {"from": hours[0], "to": hours[1], "timezone": ELSEWHERE, "then": then}
 
 
 @pytest.fixture(scope="module")

@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from testbed.alertmanager import alert, body, stamp
 from testbed.commands import does
@@ -19,6 +21,7 @@ from testbed.wait import until
 
 BRISK = {"group_interval_s": 1, "heard_write_every_s": 0.2, "observe_hosts_every_s": 1, "reconcile_every_s": 0.5}
 """Numbers for tests that wait for what comes by itself."""
+ELSEWHERE = "Asia/Kathmandu"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +89,13 @@ def rule_for(alertname: str, **over: Any) -> str:
     """Return a rule file with one rule, named after the alerts that it is about."""
     when = {"matchers": [f'alertname="{alertname}"'], **over.pop("when", {})}
     return rules(**{"name": alertname.lower(), "when": when, **over})
+
+
+def open_now(then: str) -> dict[str, Any]:
+    """Return a freeze window that is open at this moment, by the clocks of a place that is never on the hour."""
+    now = datetime.now(ZoneInfo(ELSEWHERE))
+    hours = [(now + timedelta(hours=by)).strftime("%H:%M") for by in (-1, 1)]
+    return {"from": hours[0], "to": hours[1], "timezone": ELSEWHERE, "then": then}
 
 
 @contextlib.contextmanager

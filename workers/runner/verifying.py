@@ -12,8 +12,11 @@ from dataclasses import dataclass
 from controller.ledger import End, Episode
 from rules.decisions import Reason
 
-_DRAIN_MS = 60_000
-"""An alert heard within this time of the change may still speak of the time before it."""
+_DRAINS_MS = 60_000
+"""An alert heard within this time of the change may still speak of the time before it.
+
+Where a rule says that its alerts are gone sooner, half of what it says: else it could never be shown to be wrong.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +37,8 @@ def judge(episodes: Sequence[Episode], *, changed_ms: int, now_ms: int, cleared_
         return Verdict(End.RECOVERED, Reason.CLEARED, "healthy and steady, and every alert behind it resolved")
     if now_ms - changed_ms < cleared_within_s * 1000:
         return None
-    if any(e.heard_ms > changed_ms + _DRAIN_MS for e in firing):
+    drained_ms = changed_ms + min(_DRAINS_MS, cleared_within_s * 500)
+    if any(e.heard_ms > drained_ms for e in firing):
         return Verdict(
             End.INEFFECTIVE,
             Reason.STILL_FIRING,
