@@ -94,13 +94,14 @@ class InstanceFacts:
 class Peer:
     """An instance of the same service and environment, this one included. `running` as in `InstanceFacts`.
 
-    `arrived_ms` is when what runs there came at the latest.
+    `arrived_ms` is when what runs there came at the latest; `labels` are those that a rule selects by.
     """
 
     id: str
     running: tuple[str, ...] | None = None
     healthy: bool | None = None
     arrived_ms: int | None = None
+    labels: Mapping[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)

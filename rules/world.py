@@ -95,4 +95,5 @@ def _peer(one: InstanceFacts) -> Peer:
         None if one.running is None else one.running.value,
         None if one.healthy is None else one.healthy.value,
         None if one.arrival is None else one.arrival.value.by_ms,
+        one.labels or None,
     )

@@ -9,6 +9,7 @@ from rules.campaigns import members_of
 from rules.decisions import Reason
 from rules.facts import MemberState
 from rules.guards.answers import Answer, UsedFact, Verdict, used
+from rules.guards.elsewhere import troubled_alike
 from rules.guards.wording import share
 
 if TYPE_CHECKING:
@@ -53,8 +54,8 @@ def affected(case: Case, together: frozenset[str] = _NOBODY) -> Answer:
 
 
 def affected_alone(case: Case) -> Answer:
-    """Ask `affected` of the campaign as the ledger knows it."""
-    return affected(case)
+    """Ask `affected` of the campaign as the ledger knows it, and of what alerts and will join it."""
+    return affected(case, troubled_alike(case))
 
 
 def min_healthy(case: Case) -> Answer | None:

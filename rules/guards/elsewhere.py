@@ -97,6 +97,19 @@ def _judged(
     return Found(Verdict.ALLOW, detail=_alone(alerts, runs), facts=facts)
 
 
+def troubled_alike(case: Case) -> frozenset[str]:
+    """Return the other instances that this rule would take back as well: alerting, selected, with this release."""
+    peers = {peer.id: peer for peer in case.service.peers.value} if case.service.peers is not None else {}
+    scope = case.rule.target.scope
+    return frozenset(
+        one
+        for other in alike_alerts(case)
+        if case.rule.when.matches(other.alert.labels)
+        for one in other.instances or ()
+        if one in peers and _runs_ours(case, one) and scope.selects(peers[one].labels or {})
+    )
+
+
 def _runs_ours(case: Case, instance: str) -> bool:
     peers = case.service.peers.value if case.service.peers is not None else ()
     return any(peer.id == instance and _same(case, peer) is Same.YES for peer in peers)

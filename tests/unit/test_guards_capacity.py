@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
-from testbed.judged import WEB1, WEB2, case, guarded, instance_facts, service
+from testbed.judged import RULE, WEB1, WEB2, alert_facts, case, guarded, instance_facts, other, service
 
 from rules.decisions import Outcome, Reason
 from rules.facts import Campaign, Case, Member, MemberState, Peer
@@ -101,3 +103,23 @@ def test_other_campaigns_are_not_counted() -> None:
         instance=instance_facts("web1", running="v2"), service=service(*(first.service.peers or ()).value)
     )  # type: ignore[union-attr]
     assert judge_all([first, elsewhere])[0].outcome is Outcome.ROLL_BACK
+
+
+ALERTING = tuple(other(f"web{n}", fingerprint=f"f{n}") for n in range(3, 7))
+
+
+@pytest.mark.parametrize(
+    ("name", "track", "runs", "outcome"),
+    [
+        ("what alerts, is selected and runs it counts before it has joined", "canary", "v3", Outcome.HOLD),
+        ("what the rule does not select is left alone anyway", "stable", "v3", Outcome.ROLL_BACK),
+    ],
+)
+def test_what_alerts_alike_will_join(name: str, track: str, runs: str, outcome: Outcome) -> None:
+    """A campaign that would be too large holds before its first instance, and not after it."""
+    labelled = {"track": track}
+    peers = [Peer(f"web{n}", (runs,), healthy=True, labels=labelled) for n in range(3, 7)]
+    ours = Peer(WEB2, ("v3",), healthy=True, labels={"track": "canary"})
+    rule = replace(RULE, target=replace(RULE.target, only={"track": ("canary",)}))
+    found = judge(case(rule=rule, alert=alert_facts(None, *ALERTING), service=service(ours, *peers)))
+    assert found.outcome is outcome, name

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from controller.ledger import Ledger
+from controller.ledger import Ledger, RosterEntry
 from rules.arrivals import narrowed
 from rules.catalogue import Catalogue
 from rules.facts import Arrival, Fact, Hand, InstanceFacts, Lock, Peer, ServiceFacts
@@ -111,7 +111,7 @@ def service_facts(
 ) -> ServiceFacts:
     """Put together what is known of a service: all its instances in this environment, this one among them."""
     entries = ledger.roster.of_service(where.service, where.environment)
-    peers = {entry.instance: Peer(entry.instance, entry.names, entry.healthy, entry.arrival.by_ms) for entry in entries}
+    peers = {entry.instance: _peer(entry) for entry in entries}
     for ident in (*_listed(instance, where, inventory), instance.id):
         peers.setdefault(ident, Peer(ident))
     at_ms = min((entry.seen_ms for entry in entries), default=None)
@@ -123,6 +123,10 @@ def service_facts(
         catalogue=catalogue,
         lock=lock,
     )
+
+
+def _peer(entry: RosterEntry) -> Peer:
+    return Peer(entry.instance, entry.names, entry.healthy, entry.arrival.by_ms, entry.labels)
 
 
 def _listed(instance: Instance, where: Belonging, inventory: Inventory) -> Iterable[str]:
