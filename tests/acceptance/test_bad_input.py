@@ -85,7 +85,7 @@ def test_a_rule_file_that_became_wrong_takes_no_rules_away(local: Installation, 
         until(lambda: canary.running() == "v1.2.0", within_s=20, what="the canary goes back all the same")
 
 
-def test_a_release_that_is_not_there_is_refused_and_nothing_changes(
+def test_a_release_that_is_not_there_is_waited_for_and_nothing_changes(
     tmp_path: Path, redis_server: Redis, canary: LocalShop
 ) -> None:
     """The reason says which release is missing; the link is as it was."""
@@ -141,7 +141,7 @@ def test_a_host_that_cannot_be_trusted_or_entered_is_not_touched(
 
 
 def told_about(installed: Installation, entry: dict[str, Any]) -> str:
-    """Return all that a person can find out about an alert: its decisions, and its ended or held rollbacks."""
-    over = [found for found in installed.rollbacks() if found["state"] in {"ended", "held"}]
+    """Return all that a person can find out about an alert: its decisions, and its rollbacks that stopped or wait."""
+    over = [found for found in installed.rollbacks() if found["state"] in {"ended", "held", "waiting"}]
     shown = [installed.rollback(found["id"]) for found in over]
     return json.dumps([installed.decisions(entry["fingerprint"]), shown]) if shown else ""

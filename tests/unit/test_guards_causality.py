@@ -28,7 +28,7 @@ from rules.catalogue import Catalogue, Manifest
 from rules.decisions import Outcome, Reason
 from rules.facts import Arrival, Campaign, Case, Fact, Hand, Member, MemberState, Peer, Sample
 from rules.judging import judge
-from rules.limits import CausedByRelease, Compare
+from rules.limits import Affected, CausedByRelease, Compare
 from rules.marks import Mark, Marked
 from rules.observations import ReleaseSeen
 
@@ -166,6 +166,8 @@ def test_our_own_hand_is_no_arrival(name: str, judged: Case, outcome: Outcome, r
     assert (judge(judged).outcome, judge(judged).reason) == (outcome, reason), name
 
 
+WIDE = guarded(affected=Affected(100, 1.0, 0.0))
+"""However many alert."""
 LONG_AGO, LATELY = NOW - 2 * DAY, NOW - 15 * MINUTE
 THREE = (
     *(Peer(WEB1, ("v2",), healthy=True), Peer(WEB2, ("v3",), healthy=True), Peer("web3", None)),
@@ -206,7 +208,7 @@ STARTED = Campaign("c", (Member(WEB1, MemberState.STARTED),))
 )
 def test_canary_and_stable_alert_alike(name: str, judged: object, outcome: Outcome, reason: Reason) -> None:
     """Only what is certain counts; what is uncertain about a peer holds."""
-    found = judge(case(alert=alert_facts(None, judged), service=service(*THREE)))  # type: ignore[arg-type]
+    found = judge(case(rule=WIDE, alert=alert_facts(None, judged), service=service(*THREE)))  # type: ignore[arg-type]
     assert (found.outcome, found.reason) == (outcome, reason), name
 
 
@@ -248,6 +250,7 @@ def test_who_runs_the_release_is_told_by_what_tells(
     )
     instance = replace(instance, running=fact(ours))
     told = case(
+        rule=WIDE,
         instance=instance,
         alert=alert_facts(None, other(WEB1)),
         service=service(Peer(WEB1, theirs), Peer(WEB2, ours)),
@@ -262,6 +265,7 @@ def test_a_manifest_joins_a_host_and_a_cluster() -> None:
     )
     told = case(
         instance=replace(instance_facts(), running=fact(("v3", "abcdef0"))),
+        rule=WIDE,
         alert=alert_facts(None, other(WEB1)),
         service=service(Peer(WEB1, ("x+y", "sha256:1")), catalogue=joined),
     )
