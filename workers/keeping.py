@@ -76,18 +76,20 @@ class Keeper:
 
 
 def vouch(ledger: Ledger, entry: RosterEntry, good_after_s: float, *, looked: bool) -> None:
-    """Mark a release as known to be good, unless something is thought of it already."""
-    if entry.names and entry.service and _is_unmarked(ledger, entry):
+    """Mark a release as known to be good, unless something is thought of it already.
+
+    What the pipeline registered is good wherever its version runs; else its own name says which is meant.
+    """
+    known = ledger.catalogue.of(entry.service, entry.environment)
+    if entry.names and entry.service and known.mark_of(entry.names).mark is Mark.UNKNOWN:
+        manifest = known.manifest_of(entry.names)
+        words = dict.fromkeys((entry.names[0], *([manifest.version] if manifest else [])))
         why = f"{entry.instance} ran it for {good_after_s:g} s, healthy and without a matched alert"
         checked = {True: "; scraped all the time", False: "; nobody could tell whether it was scraped"}
         why += checked[bool(entry.scraped)] if looked else "; whether it was scraped was not checked"
-        ledger.catalogue.mark(
-            entry.service, entry.names[0], Mark.KNOWN_GOOD, by=OBSERVER, why=why, environment=entry.environment
-        )
+        for word in words:
+            ledger.catalogue.mark(
+                entry.service, word, Mark.KNOWN_GOOD, by=OBSERVER, why=why, environment=entry.environment
+            )
         log.info("observer.known_good", instance=entry.instance, release=entry.names[0])
     ledger.roster.vouched(entry.instance)
-
-
-def _is_unmarked(ledger: Ledger, entry: RosterEntry) -> bool:
-    known = ledger.catalogue.of(entry.service, entry.environment)
-    return known.mark_of(entry.names).mark is Mark.UNKNOWN

@@ -138,7 +138,7 @@ def test_what_was_good_for_long_enough_is_known_good(cluster: Cluster, namespace
     watched = Watched(cluster, namespace, ledger)
     watched.roll("v1")
     entry = watched.look()
-    watched.look(good_after_s=0.001)
+    watched.look(good_after_s=0)
     catalogue = ledger.catalogue.of(entry.service, entry.environment)
     assert (catalogue.mark_of(entry.names).mark, catalogue.mark_of(entry.names).by) == (
         Mark.KNOWN_GOOD,

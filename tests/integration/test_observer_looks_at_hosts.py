@@ -19,6 +19,7 @@ from testbed.wait import until
 
 from controller.ledger import Ledger, Look
 from controller.settings.numbers import Numbers
+from rules.catalogue import Manifest
 from rules.decisions import Reason
 from rules.errors import Transient
 from rules.facts import Arrival, Hand, Sample
@@ -30,6 +31,7 @@ from workers.keeping import Keeper
 from workers.observer import Observer
 from workers.stopping import Stopping
 
+TWO = HostInstance("default", "two", "two")
 OFTEN = Numbers(observe_hosts_every_s=10)
 
 
@@ -191,7 +193,7 @@ def test_a_release_that_was_good_for_long_enough_is_known_good(watched: Watched)
     """Said by the observer, with what it rests on; the sick one is not."""
     watched.shops["two"].deploy("v1.4.0")
     watched.look()
-    watched.look(good_after_s=0.001)
+    watched.look(good_after_s=0)
     catalogue = watched.ledger.catalogue.of("two", "prod")
     marked = catalogue.mark_of(["v1.4.0"])
     assert (marked.mark, marked.by) == (Mark.KNOWN_GOOD, "observer")
@@ -200,13 +202,26 @@ def test_a_release_that_was_good_for_long_enough_is_known_good(watched: Watched)
     assert watched.ledger.catalogue.of("one", "prod").mark_of(["v1.3.0"]).mark is Mark.UNKNOWN
 
 
+def test_a_registered_version_is_known_good_wherever_it_runs(watched: Watched) -> None:
+    """The manifest joins what clusters and hosts call it."""
+    watched.shops["two"].deploy("v1.4.0")
+    watched.ledger.catalogue.register(Manifest("two", "1.4", commit="9f2c41d"), by="ci")
+    told = replace(sweeping.look_at_host(TWO, watched.inventory()), names=("v1.4.0", "9f2c41d"))
+    keeper = Keeper(watched.ledger, "hosts/default", good_after_s=0).open()
+    keeper.note(told)
+    keeper.write()
+    catalogue = watched.ledger.catalogue.of("two", "prod")
+    assert catalogue.mark_of(["web+abc", "9f2c41d"]).mark is Mark.KNOWN_GOOD
+    assert catalogue.marks["v1.4.0"].by == catalogue.marks["1.4"].by == "observer"
+
+
 @pytest.mark.parametrize("mark", [Mark.KNOWN_BAD, Mark.SUSPECT])
 def test_what_a_person_said_stands(watched: Watched, mark: Mark) -> None:
     """The observer changes no doubt."""
     watched.shops["two"].deploy("v1.4.0")
     watched.ledger.catalogue.mark("two", "v1.4.0", mark, by="ann")
     watched.look()
-    watched.look(good_after_s=0.001)
+    watched.look(good_after_s=0)
     assert watched.ledger.catalogue.of("two", "prod").mark_of(["v1.4.0"]).mark is mark
 
 
@@ -227,7 +242,7 @@ def test_what_is_not_scraped_is_not_good(
     watched.up, watched.blind = up, blind
     watched.shops["two"].deploy("v1.4.0")
     watched.look()
-    watched.look(good_after_s=0.001)
+    watched.look(good_after_s=0)
     assert watched.entry("two").scraped is scraped
     marked = watched.ledger.catalogue.of("two", "prod").mark_of(["v1.4.0"])
     assert (marked.mark is Mark.KNOWN_GOOD) is good
