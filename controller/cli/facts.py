@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from controller.cli.failures import Failed
+from rules.facts import OtherAlert
 from rules.factsfile import parse_facts
 from rules.reading.fileerrors import RuleFileErrors
 
@@ -13,9 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from controller.cli.firing import Firing
     from rules.factsfile import FactsFile
     from rules.limits import Policy
-    from rules.notifications import Notification
     from rules.observations import Observation
     from rules.services import Inventory
     from rules.world import World
@@ -42,19 +43,26 @@ def read_facts(path: Path) -> FactsFile:
 def known(
     facts: FactsFile,
     inventory: Inventory,
-    notification: Notification,
+    firing: Firing,
     *,
     clusters: Sequence[str],
     policy: Policy,
+    now_ms: int | None = None,
 ) -> Known:
-    """Say what is known about a notification."""
+    """Say what is known about what fires; without `now_ms` and `now`, it is just now."""
     try:
         world = facts.world(
-            inventory, notification.alerts, clusters=clusters, policy=policy, truncated=notification.truncated
+            inventory,
+            firing.told.alerts,
+            clusters=clusters,
+            policy=policy,
+            truncated=firing.told.truncated,
+            now_ms=now_ms,
         )
     except RuleFileErrors as error:
         raise Failed(str(error)) from error
     if not facts.seen_only:
-        return Known(world=world)
+        silent = (OtherAlert(one, since_ms=one.starts_at_ms, heard_ms=world.now_ms) for one in firing.silent)
+        return Known(world=replace(world, others=(*world.others, *silent)))
     seen = {ident: one.observation for ident, one in world.instances.items() if one.observation is not None}
     return Known(seen=seen)

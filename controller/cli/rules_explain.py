@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import sys
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ from ruamel.yaml import YAML
 from controller.cli.explained import print_alert
 from controller.cli.facts import Known, known, read_facts
 from controller.cli.failures import Failed, Unusable
+from controller.cli.firing import Firing, firing
 from controller.cli.live import Live
 from controller.cli.options import load
 from controller.cli.rules_check import named
@@ -49,15 +51,14 @@ class Asked:
     alertmanager: str | None = None
     receiver: str | None = None
 
-    def read(self) -> tuple[bytes, Notification]:
-        """Return the body, and what it says."""
+    def read(self) -> Firing:
+        """Return the body, what it says, and what fires besides."""
         if self.alertmanager is not None:
-            from controller.cli.firing import firing  # noqa: PLC0415 - only who asks for it needs HTTP
-
             return firing(self.alertmanager, self.receiver)
-        assert self.payload is not None  # noqa: S101 - the command line says so
+        if self.payload is None:
+            raise Unusable("Say which alerts: --payload FILE, or --alertmanager URL.")
         body = _body(self.payload)
-        return body, _parsed(self.payload, body)
+        return Firing(body, _parsed(self.payload, body))
 
 
 def explain(
@@ -77,13 +78,17 @@ def explain(
     rules = _rules(files)
     hosts = _hosts(inventory, needed=any(rule.target.hosts is not None for rule in rules.rules))
     told = None if facts is None else read_facts(facts)
-    body, notification = asked.read()
+    found = asked.read()
+    notification = found.told
     policy = NO_POLICY if settings is None else settings.policy
-    what = Known() if told is None else known(told, hosts, notification, clusters=clusters or (), policy=policy)
+    now_ms = None if asked.alertmanager is None else round(time.time() * 1000)
+    what = Known()
+    if told is not None:
+        what = known(told, hosts, found, clusters=clusters or (), policy=policy, now_ms=now_ms)
     entries = explaining.explain(rules, hosts, notification.alerts, what.seen, clusters=clusters, world=what.world)
     if server is not None:
         live = Live.of(server, rules.rules)
-        live.find_workloads(entries, json.loads(body))
+        live.find_workloads(entries, json.loads(found.body))
         for entry, alert in zip(entries, notification.alerts, strict=True):
             live.complete(entry, alert)
     if shown.as_json:

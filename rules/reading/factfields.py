@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -12,9 +13,12 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
     WithJsonSchema,
     model_validator,
 )
+from pydantic_core import core_schema
 
 from rules.durations import DurationError, parse_duration, write_duration
 from rules.notifications import parse_timestamp
@@ -89,13 +93,36 @@ def _listed(value: Any) -> Any:
     return value if isinstance(value, list | dict) else [value]
 
 
-unknown = BeforeValidator(lambda value: None if value == "unknown" else value)
+@dataclass(frozen=True, slots=True, eq=False)
+class Either:
+    """Reads a value after `change`, which takes what `schema` describes beside what the type does."""
+
+    change: Callable[[Any], Any]
+    schema: Mapping[str, Any]
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
+        return core_schema.no_info_before_validator_function(self.change, handler(source))
+
+    def __get_pydantic_json_schema__(
+        self, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        return {"anyOf": [dict(self.schema), handler(schema)]}
+
+
+unknown = Either(lambda value: None if value == "unknown" else value, {"const": "unknown"})
 """Takes the word `unknown` for what is left out."""
 
 
-def short(key: str) -> BeforeValidator:
+def short(key: str) -> Either:
     """Take a single value in place of a mapping that has this one key."""
-    return BeforeValidator(lambda value: value if isinstance(value, list | dict | None) else {key: value})
+    return Either(
+        lambda value: value if isinstance(value, list | dict | None) else {key: value}, {"type": "string"}
+    )
+
+
+def instead(change: Callable[[Any], Any], **schema: Any) -> Either:
+    """Take what `schema` describes too, and what `change` makes of it."""
+    return Either(change, schema)
 
 
 Time = Annotated[

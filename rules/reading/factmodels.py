@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AliasChoices, BeforeValidator, Field, WithJsonSchema, field_validator
 
 from rules.reading.alertmodels import AlertModel
-from rules.reading.factfields import FactSection, Moment, Names, Time, short
+from rules.reading.factfields import Either, FactSection, Moment, Names, Time, instead, short
 from rules.reading.fieldtypes import Prose, Text, say
 from rules.reading.instancefacts import InstanceFacts, ReleaseList
 from rules.reading.monitoringfacts import AlertmanagerFacts, PrometheusFacts
@@ -16,7 +16,7 @@ from rules.reading.recordfacts import CampaignFacts, DemotionFacts, PastRollback
 from rules.reading.releasefacts import MarkFacts
 
 
-def _switched(key: str) -> BeforeValidator:
+def _switched(key: str) -> Either:
     """Take a name, or a bare `true`, in place of a mapping; `false` is nothing."""
 
     def read(value: Any) -> Any:
@@ -24,7 +24,7 @@ def _switched(key: str) -> BeforeValidator:
             return {key: "somebody"} if value else None
         return {key: value} if isinstance(value, str) else value
 
-    return BeforeValidator(read)
+    return instead(read, type=["string", "boolean"])
 
 
 class LockFacts(FactSection):
@@ -62,8 +62,7 @@ class ServiceFacts(FactSection):
     suspect: Annotated[Names, Field(default_factory=list, description="Releases marked suspect, everywhere.")]
     marks: Annotated[
         list[MarkFacts],
-        BeforeValidator(_marks),
-        WithJsonSchema({"anyOf": [{"type": "array"}, {"type": "object"}]}),
+        instead(_marks, type="object"),
         Field(default_factory=list, description="Further marks: RELEASE: MARK, or a list with author and reason."),
     ]
     stable: Annotated[
@@ -131,7 +130,9 @@ class FactsModel(FactSection):
     clusters: Annotated[
         Names, Field(default_factory=list, description="Configured clusters, beside those that instances name.")
     ]
-    policy: Annotated[PolicyModel | None, Field(description="As in the settings.")] = None
+    policy: Annotated[
+        PolicyModel | None, WithJsonSchema({"type": "object"}), Field(description="As in the settings.")
+    ] = None
     services: Annotated[dict[str, ServiceFacts], Field(default_factory=dict, description="By name.")]
     instances: Annotated[
         dict[str, InstanceFacts],
@@ -150,7 +151,7 @@ class FactsModel(FactSection):
     campaigns: Annotated[list[CampaignFacts], Field(default_factory=list, description="Campaigns under way.")]
     pauses: Annotated[
         list[Annotated[PauseFacts, short("scope")]],
-        BeforeValidator(_pauses),
+        instead(_pauses, type=["string", "boolean", "object"]),
         Field(
             default_factory=list,
             validation_alias=AliasChoices("pauses", "paused", "pause"),
@@ -159,12 +160,12 @@ class FactsModel(FactSection):
     ]
     demoted: Annotated[
         dict[str, Annotated[DemotionFacts, short("why")]],
-        BeforeValidator(_keyed),
+        instead(_keyed, type=["string", "array"]),
         Field(default_factory=dict, description="Rules that may only ask: names, or NAME: why."),
     ]
     storm: Annotated[
         dict[str, Time],
-        BeforeValidator(_stormy),
+        instead(_stormy, type=["string", "array"]),
         Field(
             default_factory=dict,
             description="Services with matched alerts lately, and when: beside those of the notification.",

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
+from pydantic import Field, WithJsonSchema, model_validator
 
 from rules.facts import Arrival, Hand, LastChange
-from rules.reading.factfields import FactSection, Labels, Maybe, Moment, Names, Time, short, unknown
+from rules.reading.factfields import FactSection, Labels, Maybe, Moment, Names, Time, instead, short, unknown
 from rules.reading.fieldtypes import Prose, Text, one_of, say
 from rules.reading.releasefacts import ReasonWord, ReleaseFacts
 
@@ -86,7 +86,7 @@ def _releases(value: Any) -> Any:
 
 ReleaseList = Annotated[
     list[Annotated[ReleaseFacts, short("name")]],
-    BeforeValidator(_releases),
+    instead(_releases, type="object"),
 ]
 """Releases, from the oldest to the newest."""
 
@@ -155,7 +155,7 @@ class InstanceFacts(FactSection):
     ] = None
     pods: Annotated[
         dict[str, Prose],
-        BeforeValidator(_pods),
+        instead(_pods, type=["string", "array"]),
         Field(
             default_factory=dict, description="Its pods: names, or NAME: RELEASE where one runs something older."
         ),

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
-from rules.reading.factfields import FactSection, Labels, Time, unknown
+from rules.reading.factfields import FactSection, Labels, Time, instead, unknown
 
 
 class SampleFacts(FactSection):
@@ -48,7 +48,7 @@ class PrometheusFacts(FactSection):
         ),
     ]
     queries: Annotated[
-        dict[str, Annotated[list[SampleFacts] | None, BeforeValidator(_samples), unknown]],
+        dict[str, Annotated[list[SampleFacts] | None, instead(_samples, type="number"), unknown]],
         Field(
             default_factory=dict,
             description="By query, or by the name of a requirement: a number, [{labels, value}], or unknown.",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import AliasChoices, Field, WithJsonSchema, model_validator
+from pydantic import AliasChoices, ConfigDict, Field, WithJsonSchema, model_validator
 
 from rules.catalogue import Manifest
 from rules.decisions import Reason
@@ -48,8 +48,17 @@ class MarkFacts(FactSection):
         return Marked(self.mark, self.by, self.why, self.at.at(now_ms) if self.at else None)
 
 
+def _either_name(schema: dict[str, Any]) -> None:
+    """Let `version` stand for `name`."""
+    schema["properties"]["version"] = schema["properties"]["name"]
+    schema["required"] = []
+    schema["oneOf"] = [{"required": ["name"]}, {"required": ["version"]}]
+
+
 class ReleaseFacts(FactSection):
     """One release. Only its name is needed."""
+
+    model_config = ConfigDict(json_schema_extra=_either_name)
 
     name: Annotated[
         Text,

@@ -1,4 +1,4 @@
-"""The JSON Schemas of the rule file and the inventory, for editors. Generated from the models, never edited.
+"""The JSON Schemas of rules, inventory and facts, for editors. Generated from the models, never edited.
 
 `python -m rules.schema` writes them; a test fails when they are out of date. They know the shape of a file, not
 whether a matcher or a template can be read: `rollbackctl rules check` does.
@@ -13,6 +13,7 @@ from typing import Any
 from rules.durations import write_duration
 from rules.inventory import InventoryModel
 from rules.limits import write_number
+from rules.reading.factmodels import FactsModel
 from rules.reading.rulemodels import OF_ONE_RULE, RuleFileModel, RuleModel
 from rules.rulewriting import write_share
 
@@ -23,7 +24,11 @@ _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 def schemas() -> dict[str, dict[str, Any]]:
     """Return the schemas by the names of their files."""
-    return {"rules.v1.json": _rules(), "inventory.v1.json": _inventory()}
+    return {
+        "rules.v1.json": _rules(),
+        "inventory.v1.json": _inventory(),
+        "facts.v1.json": _finished(FactsModel.model_json_schema(), "A facts file of the rollback controller"),
+    }
 
 
 def written(schema: dict[str, Any]) -> str:

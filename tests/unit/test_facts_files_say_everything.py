@@ -7,7 +7,9 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
+import jsonschema
 import pytest
+from ruamel.yaml import YAML
 
 from rules.alerts import Alert
 from rules.explain import explain
@@ -24,6 +26,7 @@ from rules.reading.monitoringfacts import AlertmanagerFacts, PrometheusFacts
 from rules.reading.recordfacts import CampaignFacts, DemotionFacts, PastRollback, PauseFacts
 from rules.reading.releasefacts import ReleaseFacts
 from rules.rulefile import parse_rules
+from rules.schema import DIRECTORY
 
 PAGE = (Path(__file__).parents[2] / "docs" / "reference" / "facts.md").read_text(encoding="utf-8")
 EXAMPLES = re.findall(r"^```yaml\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
@@ -64,6 +67,14 @@ def world(text, *alerts, **rest):
 def test_an_example_of_the_page_loads(text):
     """As it stands, with nothing that cannot be told."""
     assert world(text).instances
+
+
+@pytest.mark.parametrize("text", EXAMPLES[:2])
+def test_an_editor_shows_no_error_in_an_example(text):
+    """The committed schema takes every short form that the page shows."""
+    schema = json.loads((DIRECTORY / "facts.v1.json").read_text(encoding="utf-8"))
+    data = YAML(typ="safe", pure=True).load(re.sub(r"(\d{4}-\d{2}-\d{2}T[\d:]+Z)", r'"\1"', text))
+    assert list(jsonschema.Draft202012Validator(schema).iter_errors(data)) == []
 
 
 def test_the_small_example_means_what_the_page_says():
@@ -114,7 +125,10 @@ MISTAKES = {
     "a time without a sign": ("instances: {web2: {arrived: 30m}}", "1:29: `30m` is no time"),
     "a time without a unit": ("instances: {web2: {arrived: -30}}", "1:29: write a time"),
     "a moving now": ("now: -3m\nversion: facts/v1", "1:6: `now` is what other times are told from"),
-    "a number for a version": ("instances: {web2: {running: 1.10}}", "1:29: 1.10 is a number, not text; write it in quotes"),
+    "a number for a version": (
+        "instances: {web2: {running: 1.10}}",
+        "1:29: 1.10 is a number, not text; write",
+    ),
     "a mark that is none": ("services: {shop: {marks: {v1: known-godo}}}", "did you mean `known-good`?"),
     "a hand that is none": ("instances: {web2: {brought-by: robot}}", "write deploy or rollback or person"),
     "a reason that is none": ("instances: {web2: {barred: gitops-own}}", "did you mean `gitops-owned`?"),
