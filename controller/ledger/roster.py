@@ -178,7 +178,9 @@ def _item(one: Look | Unchanged) -> list[Any]:
         head = [one.instance, "", "", "", "", "", "", "", ""]
         return [*head, "", _flag(one.scraped), "", "", "", []]
     came = one.arrived
-    by, after = ("", "") if came is None else (str(came.by_ms), _text(came.after_ms))
+    by, after = (
+        ("", "") if came is None else (str(came.by_ms), "" if came.after_ms is None else str(came.after_ms))
+    )
     hand, who = (Hand.DEPLOY, "") if came is None else (came.hand, came.who)
     told = {
         "service": one.service,
@@ -243,10 +245,6 @@ _FLAGS = {"1": True, "0": False, "": None}
 
 def _flag(value: bool | None) -> str:  # noqa: FBT001 - what is told, and no switch
     return "" if value is None else str(int(value))
-
-
-def _text(number: int | None) -> str:
-    return "" if number is None else str(number)
 
 
 def _number(text: str) -> int | None:
