@@ -63,7 +63,7 @@ def _print_guard(guard: Mapping[str, Any], indent: str, width: int) -> None:
     reason = "" if guard["verdict"] == "allow" else f"{guard['reason']}: "
     click.echo(f"{indent}{clean(guard['guard']):<{width}}  {verdict}  {clean(reason + guard['detail'])}")
     for fact in guard["facts"]:
-        said = " ".join(part for part in (fact["source"], _age(fact["age_s"])) if part)
+        said = ", ".join(part for part in (fact["source"], _age(fact["age_s"])) if part)
         source = f"  ({said})" if said else ""
         say(f"{indent}{' ' * width}          {fact['name']}: {fact['value']}{source}", style="bright_black")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rules.campaigns import campaign_of
@@ -22,10 +22,11 @@ from rules.facts import (
 )
 from rules.instances import WorkloadInstance, read_instance
 from rules.marks import Mark, Marked
+from rules.reading.afterrollbacks import EARLIER, after_rollback
 from rules.world import KnownCampaign
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping
 
     from rules.reading.factmodels import FactsModel, ServiceFacts
     from rules.reading.factplaces import Places
@@ -52,6 +53,8 @@ class Records:
     places: Places
     now_ms: int
     instances: Mapping[str, InstanceFacts]
+    hands_told: Collection[str] = ()
+    """Instances of which the file says whose hand brought what runs."""
 
     def instances_after_rollbacks(self) -> dict[str, InstanceFacts]:
         """Return the instances with what past rollbacks did to them."""
@@ -60,7 +63,9 @@ class Records:
             began_ms = past.at.at(self.now_ms)
             for ident in self._of(past):
                 if ident in after:
-                    after[ident] = _after(after[ident], past, began_ms, self._campaign_id(past), self.now_ms)
+                    change = LastChange(began_ms, EARLIER, self._campaign_id(past))
+                    hand_is_told = ident in self.hands_told
+                    after[ident] = after_rollback(after[ident], past, change, hand_is_told=hand_is_told)
         return after
 
     def catalogues(self, models: Mapping[str, InstanceModel]) -> dict[tuple[str, str], Catalogue]:
@@ -216,20 +221,6 @@ class Records:
             if release.described and release.name not in known:
                 known.add(release.name)
                 yield release.manifest(name, self.now_ms)
-
-
-def _after(one: InstanceFacts, past: PastRollback, began_ms: int, campaign: str, now_ms: int) -> InstanceFacts:
-    known = one.last_change
-    newest = known is None or known.value.at_ms < began_ms
-    change = Fact(LastChange(began_ms, "earlier", campaign), "facts file", now_ms) if newest else known
-    came_again = (
-        one.arrival is not None
-        and one.running is not None
-        and past.release in one.running.value
-        and one.arrival.value.by_ms > began_ms
-    )
-    left = one.left if past.release is None or came_again else one.left | {past.release}
-    return replace(one, last_change=change, left=left)
 
 
 def _cluster(ident: str) -> str:

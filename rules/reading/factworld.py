@@ -43,7 +43,8 @@ class WorldBuilder:
         """Put everything together."""
         models = self.places.learn(self.model.instances)
         instances = {ident: self._instance(ident, one) for ident, one in models.items()}
-        records = Records(self.model, self.places, self.now_ms, instances)
+        told = {ident for ident, one in models.items() if one.brought_by is not None or one.history is not None}
+        records = Records(self.model, self.places, self.now_ms, instances, told)
         instances = records.instances_after_rollbacks()
         prometheus = self.model.prometheus
         world = World(

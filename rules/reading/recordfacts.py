@@ -21,6 +21,7 @@ class PastRollback(FactSection):
     )
     at: Annotated[Time, Field(description="When it began.")]
     release: Annotated[Text | None, Field(description="The bad release that was left.")] = None
+    to: Annotated[Text | None, Field(description="The release that it went back to.")] = None
     instances: Annotated[
         Names,
         Field(
