@@ -19,7 +19,7 @@ _TAKES_MS = 15 * 60_000
 def after_rollback(
     one: InstanceFacts, past: PastRollback, change: LastChange, *, hand_is_told: bool
 ) -> InstanceFacts:
-    """Return an instance as a rollback left it: when it changed, what it left, by whose hand it runs what it runs."""
+    """Return an instance as a rollback left it: when it changed, what it left, by whose hand what runs came."""
     newest = one.last_change is None or one.last_change.value.at_ms < change.at_ms
     one = replace(one, last_change=Fact(change, "facts file") if newest else one.last_change)
     if past.release is None:
