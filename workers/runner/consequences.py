@@ -34,9 +34,13 @@ class Consequences:
         self._alert = alert
 
     def begun(self, rollback: Rollback, judgement: Judgement | None) -> None:
-        """Mark the release that is left: from the commit on, nobody goes there until it is judged."""
-        label = read_instance(rollback.instance).label
-        self._mark(rollback, Mark.SUSPECT, f"{rollback.asked_by} rolls {label} back from it")
+        """Mark the release that is left: from the commit on, nobody goes there until it is judged.
+
+        What an undo leaves was never said to be bad.
+        """
+        if not rollback.spec.get("undoes"):
+            label = read_instance(rollback.instance).label
+            self._mark(rollback, Mark.SUSPECT, f"{rollback.asked_by} rolls {label} back from it")
         if rollback.rule and judgement is not None:
             message = texts.started(self._about(rollback, judgement=shown(judgement)))
             self._ledger.outbox.put(message, f"started:{rollback.campaign}:{_day(rollback)}")
