@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from rules.decisions import Reason
 from rules.facts import Fact, InstanceFacts, OtherAlert, Sample
-from rules.instances import WorkloadInstance, read_instance
+from rules.instances import HostInstance, WorkloadInstance, read_instance
 from rules.limits import NO_POLICY
 from rules.observations import Observation, Offer
 from rules.reading.factrecords import Records
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from rules.reading.factplaces import Places
     from rules.reading.instancefacts import InstanceFacts as InstanceModel
     from rules.reading.releasefacts import ReleaseFacts
-    from rules.services import Inventory
+    from rules.services import Host, Inventory
 
 SOURCE = "facts file"
 _OTHERS = 1 << 32
@@ -49,7 +49,7 @@ class WorldBuilder:
         prometheus = self.model.prometheus
         world = World(
             now_ms=self.now_ms,
-            inventory=self.inventory,
+            inventory=_labelled(self.inventory, instances),
             clusters=self._clusters(clusters, instances),
             source=SOURCE,
             instances=instances,
@@ -177,3 +177,17 @@ class WorldBuilder:
 
 def _bar(reason: Reason) -> Drop:
     return reason, f"the target says {reason}; see to that first"
+
+
+def _labelled(inventory: Inventory, instances: Mapping[str, InstanceFacts]) -> Inventory:
+    """Return the inventory with what the file says of labels: a rule selects a host by them too."""
+    services = {
+        name: replace(service, hosts=tuple(_host(inventory, name, host, instances) for host in service.hosts))
+        for name, service in inventory.services.items()
+    }
+    return replace(inventory, services=services)
+
+
+def _host(inventory: Inventory, service: str, host: Host, instances: Mapping[str, InstanceFacts]) -> Host:
+    known = instances.get(HostInstance(inventory.name, service, host.name).id)
+    return host if known is None else replace(host, labels=known.labels)
