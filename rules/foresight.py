@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING
 from rules.cases import case_of
 from rules.deciding import GOES, decision_of
 from rules.decisions import Decision, Outcome, Reason
+from rules.facts import CampaignStart
+from rules.guards.answers import Verdict
+from rules.guards.budget import limits
 from rules.instances import read_instance
-from rules.judging import judge_all
+from rules.judging import judge, judge_all
 from rules.knownplaces import find
 from rules.releases import NOTHING_TO_GO_BACK_TO
 from rules.rule import Gitops
@@ -40,8 +43,9 @@ class Foresight:
         matched = {rule.name: _matching(rule, alerts, ruleset) for rule in ruleset.rules}
         world = _with_storm(world, ruleset, alerts, matched)
         decisions: dict[tuple[int, str], Decision] = {}
+        started: dict[str, CampaignStart] = {}
         for rule in ruleset.rules:
-            judging = _Judging(rule, alerts, world)
+            judging = _Judging(rule, alerts, world, started)
             for at in matched[rule.name]:
                 judging.look(at)
             judging.look_around(ruleset)
@@ -62,10 +66,15 @@ def _with_storm(
 
 
 class _Judging:
-    """Judges all instances that one rule means, whichever alert leads to them."""
+    """Judges all instances that one rule means, whichever alert leads to them.
 
-    def __init__(self, rule: Rule, alerts: Sequence[Alert], world: World) -> None:
-        self._rule, self._alerts, self._world = rule, alerts, world
+    `started` are the campaigns that this notification starts, those of earlier rules too: limits count them.
+    """
+
+    def __init__(
+        self, rule: Rule, alerts: Sequence[Alert], world: World, started: dict[str, CampaignStart]
+    ) -> None:
+        self._rule, self._alerts, self._world, self._started = rule, alerts, world, started
         self._located: dict[int, tuple[Located, ...]] = {}
         self._cases: dict[int, list[Case]] = {}
         self._problems: dict[int, Decision] = {}
@@ -104,15 +113,28 @@ class _Judging:
 
     def _apart(self) -> dict[int, tuple[Judgement, ...]]:
         """Judge each alert alone: the suspects of one are not those of another."""
-        return {at: judge_all(cases) for at, cases in self._cases.items()}
+        return {at: tuple(map(self._within_limits, cases, judge_all(cases))) for at, cases in self._cases.items()}
 
     def _at_once(self) -> dict[int, tuple[Judgement, ...]]:
         every = [(at, case) for at, cases in self._cases.items() for case in cases]
         judged: dict[int, tuple[Judgement, ...]] = {}
         together = judge_all([*(case for _, case in every), *self._beside])
-        for (at, _), judgement in zip(every, together, strict=False):
-            judged[at] = (*judged.get(at, ()), judgement)
+        for (at, case), judgement in zip(every, together, strict=False):
+            judged[at] = (*judged.get(at, ()), self._within_limits(case, judgement))
         return judged
+
+    def _within_limits(self, case: Case, judgement: Judgement) -> Judgement:
+        """Count the campaigns that alerts before this one start; the one that is too many holds."""
+        if judgement.outcome is not Outcome.ROLL_BACK or judgement.instance in self._world.bars:
+            return judgement
+        after = replace(case, book=replace(case.book, starts=(*case.book.starts, *self._started.values())))
+        counted = limits(after)
+        if counted is not None and counted.verdict is not Verdict.ALLOW:
+            return judge(after)
+        ident = case.campaign.id
+        start = CampaignStart(ident, case.rule.name, case.service.name, case.now_ms)
+        self._started.setdefault(ident, start)
+        return judgement
 
     def _barred(self, judgement: Judgement) -> Judgement:
         """Say what stands in the way of a change that would be made."""
