@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 _ABOUT_INSTANCES = frozenset({Outcome.ROLL_BACK, Outcome.OBSERVE})
 _NOT_IN_FORCE = "; its workloads were not looked for: the rule is not in force as it is written here"
 _MOST_AT_ONCE = 100
+_OF_THE_SERVER = ("outcome", "reason", "detail", "instances", "judgements")
 
 
 @dataclass(slots=True)
@@ -53,7 +54,7 @@ class Live:
                 if found is None:
                     decision["detail"] += _NOT_IN_FORCE
                 else:
-                    decision.update({name: found[name] for name in ("outcome", "reason", "detail", "instances")})
+                    decision.update({name: found[name] for name in _OF_THE_SERVER if name in found})
 
     def _needs_cluster(self, decision: Mapping[str, Any]) -> bool:
         about_workloads = self.rules[decision["rule"]].target.kubernetes is not None
