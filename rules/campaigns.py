@@ -24,15 +24,29 @@ def campaign_of(rule: str, service: str, environment: str, release: str) -> str:
 
 
 def members_of(campaign: Campaign) -> tuple[Member, ...]:
-    """Return the members that count, in the order in which they joined; the latest of each instance."""
+    """Return the members that count, in the order in which they joined; the latest of each instance.
+
+    Who recovered before the release came anew is none: it opens no wave. Who did not still stops the campaign.
+    """
     latest = {member.instance: member for member in campaign.members}
-    return tuple(member for member in latest.values() if member.state is not MemberState.LEFT)
+    return tuple(member for member in latest.values() if not _is_over(member))
 
 
-def went_back(campaign: Campaign, instance: str) -> bool:
-    """Whether this instance was rolled back in this campaign before; then the release arrived there anew."""
+def _is_over(member: Member) -> bool:
+    recovered_before = member.earlier and member.state is MemberState.RECOVERED
+    return member.state is MemberState.LEFT or recovered_before
+
+
+def went_back(campaign: Campaign, instance: str, *, ever: bool = True) -> bool:
+    """Whether this instance was rolled back in this campaign before; then the release arrived there anew.
+
+    Without `ever`: since the release came anew.
+    """
     done = (MemberState.RECOVERED, MemberState.NOT_RECOVERED)
-    return any(member.instance == instance and member.state in done for member in campaign.members)
+    return any(
+        member.instance == instance and member.state in done and (ever or not member.earlier)
+        for member in campaign.members
+    )
 
 
 def sizes(waves: Waves, total: int) -> tuple[int, ...]:

@@ -220,6 +220,8 @@ class Member:
     state: MemberState
     cluster: str = ""
     rollback: str = ""
+    earlier: bool = False
+    """It was done before the release came anew: it proves nothing for the waves of now."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,8 @@ from rules.facts import (
 from rules.instances import WorkloadInstance, read_instance
 
 LEDGER = "ledger"
-_OTHERS_MOST = 500
+OTHERS_MOST = 500
+"""Of more open alerts than these, nobody may count on the absence of one."""
 _BEGUN = frozenset({"acting", "parked", "verifying", "undoing"})
 
 
@@ -63,13 +64,14 @@ class Booking:
 
     def read(self, campaign: str, service: str) -> Booked:
         """Read everything that guards count, with one campaign and the lock of one service."""
-        version, now, starts, pauses, lock, demoted, storm, members, active = self._scripts.run(
+        version, now, starts, pauses, lock, demoted, storm, members, active, begun = self._scripts.run(
             "book", campaign, service
         )
+        own = campaign if begun else ""
         now_ms = int(now)
         book = Book(
             version=version,
-            starts=tuple(_start(line, at) for line, at in pairs(starts).items()),
+            starts=tuple(_start(line, at, campaign, own) for line, at in pairs(starts).items()),
             pauses=tuple(
                 pause
                 for scope, text in pairs(pauses).items()
@@ -100,8 +102,8 @@ class Booking:
             raise LeaseLost
 
     def others(self, rule_digest: str) -> tuple[Heard, ...]:
-        """Return the open alerts that a rule is interested in, at most 500."""
-        return tuple(_heard(*row) for row in self._scripts.run("others", rule_digest, _OTHERS_MOST))
+        """Return the open alerts that a rule is interested in; of more than `OTHERS_MOST`, one more than that."""
+        return tuple(_heard(*row) for row in self._scripts.run("others", rule_digest, OTHERS_MOST))
 
     def last_change(self, instance: str) -> Fact[LastChange] | None:
         """Return when a rule last rolled an instance back; None where none did."""
@@ -118,9 +120,11 @@ def start_line(campaign: str, rule: str, service: str) -> str:
     return f"{campaign} {rule or '-'} {service}"
 
 
-def _start(line: str, at: str) -> CampaignStart:
+def _start(line: str, at: str, asked: str, own: str) -> CampaignStart:
+    """Read one beginning; that of an earlier run of the campaign asked about counts, and is not its own."""
     campaign, rule, service = [*line.split(" ", 2), "", ""][:3]
-    return CampaignStart(campaign, "" if rule == "-" else rule, service, int(float(at)))
+    named = f"{campaign}~" if campaign == asked != own else campaign
+    return CampaignStart(named, "" if rule == "-" else rule, service, int(float(at)))
 
 
 def _pause(scope: str, text: str, now_ms: int) -> Pause | None:
@@ -143,14 +147,14 @@ def _lock(text: str, now_ms: int) -> Fact[Lock] | None:
     return Fact(Lock(told.get("by", ""), told.get("why", ""), told.get("until_ms")), LEDGER, now_ms)
 
 
-def _member(rollback: str, instance: str, state: str, outcome: str, changed: str) -> Member:
+def _member(rollback: str, instance: str, state: str, outcome: str, changed: str, earlier: str) -> Member:
     cluster = ""
     try:
         read = read_instance(instance)
         cluster = read.cluster if isinstance(read, WorkloadInstance) else ""
     except ValueError:
         pass
-    return Member(instance, _member_state(state, outcome, changed), cluster, rollback)
+    return Member(instance, _member_state(state, outcome, changed), cluster, rollback, earlier=bool(earlier))
 
 
 def _member_state(state: str, outcome: str, changed: str) -> MemberState:

@@ -44,7 +44,7 @@ def limits(case: Case) -> Answer | None:
     """Hold where as many campaigns have started as may; one that has started consumes nothing more."""
     starts = {start.id: start for start in sorted(case.book.starts, key=lambda one: one.at_ms)}
     own = campaign_id(case)
-    if own in starts and not went_back(case.campaign, case.instance.id):
+    if own in starts and not went_back(case.campaign, case.instance.id, ever=False):
         return Answer(LIMITS, Verdict.ALLOW, detail="its campaign has started, and is counted already")
     of_rule = [start.at_ms for start in starts.values() if start.rule == case.rule.name]
     of_all = [start.at_ms for start in starts.values()]

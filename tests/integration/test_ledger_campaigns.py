@@ -10,6 +10,7 @@ from controller.ledger.booking import start_line
 from controller.ledger.ids import effect_of
 from rules.decisions import Reason
 from rules.facts import MemberState
+from rules.marks import Mark
 
 CAMPAIGN = "c1"
 HOSTS = ("web1", "web2", "web3")
@@ -176,7 +177,7 @@ def waits(ledger: Ledger, taken: Taken, asked: str) -> None:
 def test_a_person_approves_the_very_plan(ledger: Ledger, redis_server: Redis) -> None:
     """What is approved is the plan that was asked about, and it is looked at at once."""
     taken = begin(ledger, "web1")
-    waits(ledger, taken, '{"plan":"p1","until_ms":1}')
+    waits(ledger, taken, '{"plan":"p1","until_ms":4000000000000}')
     found = ledger.rollbacks.approve(taken.id, by="ann")
     assert (found.approved, found.approved_by) == ("p1", "ann")
     with redis_server.client() as client:
@@ -189,6 +190,96 @@ def test_nothing_is_approved_that_was_not_asked(ledger: Ledger) -> None:
     waits(ledger, taken, "")
     with pytest.raises(MovedOn):
         ledger.rollbacks.approve(taken.id, by="ann")
+
+
+def test_a_question_that_is_over_is_not_approved(ledger: Ledger) -> None:
+    """Nobody answered in time, and no worker has been there to say so: a late yes is none."""
+    taken = begin(ledger, "web1")
+    waits(ledger, taken, '{"plan":"p1","until_ms":1}')
+    with pytest.raises(MovedOn, match="nobody answered in time"):
+        ledger.rollbacks.approve(taken.id, by="ann")
+    found = ledger.rollbacks.get(taken.id)
+    assert found is not None
+    assert found.approved == ""
+
+
+@pytest.mark.parametrize("word", ["end of a member", "approve", "resume"])
+def test_who_is_woken_while_a_worker_looks_is_looked_at_again(
+    ledger: Ledger, redis_server: Redis, word: str
+) -> None:
+    """The worker has read what was so before, and puts it to sleep for a minute: it is woken all the same."""
+    first, second = begin(ledger, "web1"), begin(ledger, "web2")
+    commit(ledger, first)
+    waits(ledger, second, '{"plan":"p1","until_ms":4000000000000}')
+    again = ledger.leases.take(second.id, holder="job-again:1", kind="rollback")
+    assert isinstance(again, Taken)
+    if word == "approve":
+        ledger.rollbacks.approve(second.id, by="ann")
+    elif word == "resume":
+        ledger.hands.pause("", "ann", "", None)
+        ledger.hands.resume("", "ann")
+    else:
+        end(ledger, first, End.RECOVERED, changed=True)
+    ledger.rollbacks.move(hold(again), (State.WAITING,), State.WAITING, {}, look_again_s=60, release=True)
+    with redis_server.client() as client:
+        seconds, _ = client.time()
+        assert client.zscore("rc:due", second.id) <= (seconds + 1) * 1000
+    once_more = ledger.leases.take(second.id, holder="job-more:1", kind="rollback")
+    assert isinstance(once_more, Taken)
+    ledger.rollbacks.move(hold(once_more), (State.WAITING,), State.WAITING, {}, look_again_s=60, release=True)
+    with redis_server.client() as client:
+        seconds, _ = client.time()
+        assert client.zscore("rc:due", second.id) > (seconds + 30) * 1000
+
+
+def test_a_commit_that_changed_nothing_leaves_no_suspicion(ledger: Ledger) -> None:
+    """It was marked as it was left, and it never was: a person cancels what is held, and the mark is as it was."""
+    taken = begin(ledger, "web1")
+    ledger.catalogue.mark("shop", "v1.3.0", Mark.KNOWN_GOOD, by="ann", why="tested")
+    commit(ledger, taken)
+    ledger.catalogue.mark("shop", "v1.3.0", Mark.SUSPECT, by=f"rollback {taken.id}", rollback=taken.id)
+    ledger.rollbacks.move(hold(taken), (State.ACTING,), State.HELD, {}, release=True)
+    assert marked(ledger) is Mark.SUSPECT
+    ledger.rollbacks.cancel(taken.id, by="ann", why="mended by hand")
+    assert marked(ledger) is Mark.KNOWN_GOOD
+
+
+def test_a_worker_that_comes_too_late_marks_nothing(ledger: Ledger) -> None:
+    """It was stopped before it wrote its mark, and another has ended the rollback since, without effect."""
+    taken = begin(ledger, "web1")
+    commit(ledger, taken)
+    end(ledger, taken, End.INEFFECTIVE, changed=True)
+    for late in (Mark.SUSPECT, Mark.KNOWN_BAD):
+        by = f"rollback {taken.id}"
+        assert not ledger.catalogue.mark("shop", "v1.3.0", late, by=by, rollback=taken.id)
+    assert marked(ledger) is Mark.UNKNOWN
+
+
+def test_what_another_rollback_did_to_an_arrival_stays_known(ledger: Ledger) -> None:
+    """A person acts on an arrival that a rule has acted on, and changes nothing: the rule still has acted."""
+    first = begin(ledger, "web1")
+    commit(ledger, first)
+    end(ledger, first, End.FAILED, changed=True)
+    second = begin(ledger, "web1", by="ann")
+    assert commit(ledger, second) == "ok"
+    end(ledger, second, End.FAILED, changed=False)
+    assert ledger.rollbacks.made_by(first.lease, "a1") == first.id
+
+
+def test_a_rollback_demotes_its_rule_once(ledger: Ledger) -> None:
+    """Its worker dies after it said so, and a person promotes the rule before the next says it again."""
+    taken = begin(ledger, "web1")
+    ledger.hands.demote("canary-errors", "it did not help", taken.id)
+    assert ledger.hands.promote("canary-errors", "ann")
+    ledger.hands.demote("canary-errors", "it did not help", taken.id)
+    assert "canary-errors" not in ledger.hands.demotions()
+    ledger.hands.demote("canary-errors", "a false alarm", taken.id, "ann")
+    assert "canary-errors" in ledger.hands.demotions()
+
+
+def marked(ledger: Ledger) -> Mark:
+    """Return what is thought of the release that is left."""
+    return ledger.catalogue.of("shop", "").mark_of(("v1.3.0",)).mark
 
 
 def test_a_person_denies(ledger: Ledger) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from testbed.redis import Redis
 
 from controller.ledger import Heard, HeardAlert, Ledger
+from controller.ledger.booking import OTHERS_MOST
 
 LABELS = '{"alertname":"HighErrorRate"}'
 
@@ -84,3 +85,37 @@ def test_what_was_cut_off_is_remembered_with_the_alert(ledger: Ledger, redis_ser
     ledger.hear(Heard.of([alert("aa", rules=("d1",))], truncated=17))
     with redis_server.client() as client:
         assert client.hget("rc:episode:aa", "truncated") == "17"
+
+
+def test_a_repeat_that_was_cut_off_is_heard_as_such_at_once(ledger: Ledger, redis_server: Redis) -> None:
+    """A whole body, then one that was cut off: the alert is known, and the cut is news all the same."""
+    ledger.hear(Heard.of([alert("aa", rules=("d1",))]))
+    ledger.hear(Heard.of([alert("aa", rules=("d1",))], truncated=17))
+    with redis_server.client() as client:
+        assert client.hget("rc:episode:aa", "truncated") == "17"
+
+
+def test_a_service_that_is_matched_again_after_a_while_is_news(ledger: Ledger, redis_server: Redis) -> None:
+    """It was outside the window of the brake, and is in it now: whoever asked the guards asks them again."""
+    ledger.hear(Heard.of([alert("a1", rules=("d1",))], services=["shop"]))
+    with redis_server.client() as client:
+        client.zincrby("rc:storm", -600_000, "shop")
+    before = version(ledger)
+    ledger.hear(Heard.of([alert("a2", rules=("d1",))], services=["shop"]))
+    assert version(ledger) != before
+
+
+def test_what_nobody_repeats_for_a_week_is_not_held_against_anything(ledger: Ledger, redis_server: Redis) -> None:
+    """Its resolve was lost. It says nothing of now, until it is heard again."""
+    ledger.hear(Heard.of([alert("aa", others=("d1",))]))
+    with redis_server.client() as client:
+        client.hincrby("rc:episode:aa", "heard", -8 * 86_400_000)
+    assert fingerprints(ledger, "d1") == set()
+    ledger.hear(Heard.of([HeardAlert("aa", True, 1_000, LABELS, "{}", (), ("d1",))]))
+    assert fingerprints(ledger, "d1") == {"aa"}
+
+
+def test_more_alerts_than_anybody_looks_through_are_known_to_be_more(ledger: Ledger) -> None:
+    """Redis is never asked to read all of a flood; that there is more is told."""
+    ledger.hear(Heard.of([alert(f"{n:04x}", others=("d1",)) for n in range(OTHERS_MOST + 100)]))
+    assert len(ledger.booking.others("d1")) == OTHERS_MOST + 1

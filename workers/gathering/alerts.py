@@ -8,10 +8,12 @@ from dataclasses import dataclass, field, replace
 import structlog
 
 from controller.ledger import Episode, Ledger
+from controller.ledger.booking import OTHERS_MOST, Heard
 from rules.alerts import Alert
 from rules.errors import NotYet, RollbackError
 from rules.facts import AlertFacts, Fact, OtherAlert
 from rules.rule import Rule, Target
+from rules.templates import LabelMissing
 from workers.finding import Finder
 from workers.monitoring.alertmanager import Alertmanager
 from workers.monitoring.prometheus import Prometheus
@@ -36,9 +38,11 @@ class Alerts:
 
     def facts(self, rule: Rule, episode: Episode, now_ms: int) -> AlertFacts:
         """Put together what is known of one alert under one rule."""
-        answer = self._from_alertmanager() if episode.truncated else None
-        complete, firing = answer is not None or not episode.truncated, answer or ()
-        others = self._others(rule, episode.alert, firing)
+        heard = self.ledger.booking.others(rule.digest)
+        cut = bool(episode.truncated) or len(heard) > OTHERS_MOST
+        answer = self._from_alertmanager() if cut else None
+        complete, firing = answer is not None or not cut, answer or ()
+        others = self._others(rule, episode.alert, heard, firing)
         source = "the ledger and Alertmanager" if firing else "the ledger"
         return AlertFacts(
             alert=episode.alert,
@@ -83,12 +87,14 @@ class Alerts:
                 log.warning("alertmanager.not_asked", error=str(e))
         return self._firing
 
-    def _others(self, rule: Rule, judged: Alert, firing: Sequence[Alert]) -> tuple[OtherAlert, ...]:
-        heard = {one.other.alert.fingerprint: one.other for one in self.ledger.booking.others(rule.digest)}
+    def _others(
+        self, rule: Rule, judged: Alert, heard: Sequence[Heard], firing: Sequence[Alert]
+    ) -> tuple[OtherAlert, ...]:
+        known = {one.other.alert.fingerprint: one.other for one in heard}
         for alert in firing:
-            heard.setdefault(alert.fingerprint, OtherAlert(alert, since_ms=alert.starts_at_ms))
-        heard.pop(judged.fingerprint, None)
-        return tuple(self._placed(rule, heard.values()))
+            known.setdefault(alert.fingerprint, OtherAlert(alert, since_ms=alert.starts_at_ms))
+        known.pop(judged.fingerprint, None)
+        return tuple(self._placed(rule, known.values()))
 
     def _placed(self, rule: Rule, others: Iterable[OtherAlert]) -> Iterable[OtherAlert]:
         """Say of which kind each is, and of those of our kind where they are, whatever the rule selects."""
@@ -115,7 +121,18 @@ class Alerts:
             return None
         if problem is not None or (_only_selects(rule) and len(located) > 1):
             return None
-        return tuple(one.instance.id for one in located)
+        return self._running(rule, alert, tuple(one.instance.id for one in located))
+
+    def _running(self, rule: Rule, alert: Alert, instances: tuple[str, ...]) -> tuple[str, ...] | None:
+        """Keep those that run what the alert names, as they were seen last."""
+        if rule.target.running is None:
+            return instances
+        try:
+            wanted = rule.target.running.expand(alert.labels, alert.annotations)
+        except LabelMissing:
+            return None
+        seen = {one: self.ledger.roster.get(one) for one in instances}
+        return tuple(one for one, entry in seen.items() if entry is not None and wanted in entry.names)
 
 
 def names_instances(rule: Rule) -> bool:
@@ -131,5 +148,5 @@ def _only_selects(rule: Rule) -> bool:
 
 def unscoped(rule: Rule) -> Rule:
     """Return the rule as it would be if it selected every instance that an alert is about."""
-    target: Target = replace(rule.target, only={}, except_={}, running=None, arrived_within_s=None)
+    target: Target = replace(rule.target, only={}, except_={}, arrived_within_s=None)
     return replace(rule, target=target)

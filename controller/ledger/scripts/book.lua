@@ -1,18 +1,24 @@
 -- Everything that guards count, as of one version. ARGV: campaign, service.
 -- Returns {version, now, starts {member, ms, …}, pauses, lock of the service, demoted, storm {service, ms, …},
--- members {{rollback, instance, state, outcome, changed}, …}, campaigns under way {id, …}}.
+-- members {{rollback, instance, state, outcome, changed, '1' of an earlier run}, …}, campaigns under way {id, …},
+-- '1' where this one has begun since its release came anew}.
 local members, active = {}, {}
 local function read(id)
   local r = redis.call('HMGET', key('rollback', id), 'instance', 'state', 'outcome', 'changed', 'campaign')
   if r[2] then return {id, r[1] or '', r[2], r[3] or '', r[4] or ''}, r[5] or '' end
 end
-for _, id in ipairs(redis.call('ZRANGE', key('members', ARGV[1]), 0, -1)) do
-  local member = read(id)
-  if member then members[#members + 1] = member end
+local run = tonumber(redis.call('HGET', key('campaign', ARGV[1]), 'run') or '0')
+local joined = redis.call('ZRANGE', key('members', ARGV[1]), 0, -1, 'WITHSCORES')
+for i = 1, #joined, 2 do
+  local member = read(joined[i])
+  if member then
+    member[6] = tonumber(joined[i + 1]) <= run and '1' or ''
+    members[#members + 1] = member
+  end
 end
 local begun = {acting = true, parked = true, verifying = true, undoing = true}
 local seen = {}
-for _, id in ipairs(redis.call('SMEMBERS', UNFINISHED)) do
+for _, id in ipairs(redis.call('SMEMBERS', P .. 'begun')) do
   local member, campaign = read(id)
   if member and begun[member[3]] and campaign ~= '' and not seen[campaign] then
     seen[campaign] = true
@@ -22,4 +28,5 @@ end
 return {redis.call('HGET', BOOK, 'version') or '0', ms(now),
   redis.call('ZRANGE', P .. 'campaigns', 0, -1, 'WITHSCORES'),
   redis.call('HGETALL', P .. 'pauses'), redis.call('HGET', P .. 'locks', ARGV[2]) or '',
-  redis.call('HGETALL', P .. 'demoted'), redis.call('ZRANGE', P .. 'storm', 0, -1, 'WITHSCORES'), members, active}
+  redis.call('HGETALL', P .. 'demoted'), redis.call('ZRANGE', P .. 'storm', 0, -1, 'WITHSCORES'), members, active,
+  has_begun(ARGV[1], '') and '1' or ''}

@@ -3,12 +3,10 @@
 -- Fields of `marks` are "ENVIRONMENT\nRELEASE"; an empty environment is all of them.
 local service, asked = ARGV[2], cjson.decode(ARGV[3])
 local MANIFESTS, MARKS = key('manifests', service), key('marks', service)
-local STABLE, LOG = key('stable', service), key('catalogue', service)
+local STABLE = key('stable', service)
 
 local function changed(what, release, why, before)
-  redis.call('HINCRBY', BOOK, 'version', 1)
-  redis.call('XADD', LOG, 'MAXLEN', '~', ms(CATALOGUE_LOG_MOST), '*', 'by', asked.by or '', 'what', what,
-    'release', release, 'environment', asked.environment or '', 'why', why or '', 'before', before or '')
+  say_of_release(service, asked.by, what, release, asked.environment, why, before)
 end
 
 -- The oldest go first; `kept` names those that stay as long as others can go.
@@ -98,19 +96,15 @@ end
 
 -- Marks. `was` is what stood before a rollback's mark, so that it can be lifted, also from beneath another's.
 
-local function without(entry, rollback)
-  if not entry then return nil, false end
-  local rest, found = without(entry.was, rollback)
-  if entry.rollback == rollback then return rest, true end
-  entry.was = rest
-  return entry, found
-end
-
-local function put(field, entry)
-  if entry then redis.call('HSET', MARKS, field, cjson.encode(entry)) else redis.call('HDEL', MARKS, field) end
-end
+local function put(field, entry) put_mark(MARKS, field, entry) end
 
 local function depth(entry) return entry and 1 + depth(entry.was) or 0 end
+
+-- A worker that lost its lease may speak after the rollback's end, and of what was lifted by then.
+local function too_late(rollback, mark)
+  local r = redis.call('HMGET', key('rollback', rollback), 'state', 'outcome')
+  return r[1] == 'ended' and not (mark == 'known-bad' and r[2] == 'recovered')
+end
 
 -- Returns {1, what stood before} where it was written, {0, what stands} where it was not.
 function verbs.mark()
@@ -123,13 +117,14 @@ function verbs.mark()
   -- What is merely seen never outweighs what was decided, and a doubt never weakens what is certain.
   if asked.by == 'observer' and (doubted or mark == asked.mark) then return {0, text or ''} end
   local again = standing and standing.rollback == asked.rollback and mark == asked.mark
+  if by_rollback and too_late(asked.rollback, asked.mark) then return {0, text or ''} end
   if by_rollback and (again or (asked.mark == 'suspect' and mark == 'known-bad')) then return {0, text} end
   if asked.mark == 'unknown' and not standing then return {0, ''} end
   local entry
   if asked.mark ~= 'unknown' then
     entry = {mark = asked.mark, by = asked.by, why = asked.why, at_ms = now, rollback = asked.rollback}
     if by_rollback then
-      entry.was = without(standing, asked.rollback)
+      entry.was = without_mark(standing, asked.rollback)
       if depth(entry) > MARKS_DEEP then entry.was = nil end
     end
   end
@@ -140,20 +135,7 @@ function verbs.mark()
 end
 
 -- Returns the releases whose mark by this rollback was taken away.
-function verbs.lift()
-  local all, lifted = redis.call('HGETALL', MARKS), {}
-  for i = 1, #all, 2 do
-    local rest, found = without(cjson.decode(all[i + 1]), asked.rollback)
-    if found then
-      put(all[i], rest)
-      local environment, release = string.match(all[i], '^([^\n]*)\n(.*)$')
-      asked.environment = environment
-      changed('lift', release, asked.rollback, all[i + 1])
-      lifted[#lifted + 1] = release
-    end
-  end
-  return lifted
-end
+function verbs.lift() return lift_marks(service, asked.rollback, asked.by) end
 
 -- An empty release takes the pointer away. Returns what it pointed to before.
 function verbs.point()

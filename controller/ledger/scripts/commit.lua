@@ -21,7 +21,15 @@ if (redis.call('HGET', BOOK, 'version') or '0') ~= ARGV[5] then
 end
 
 redis.call('SET', effect, id, 'PX', EFFECT_KEPT)
+redis.call('SADD', P .. 'begun', id)
+if made and made ~= id then redis.call('HSET', record, 'effect_before', made) end
 if ARGV[8] ~= '' then
+  if not has_begun(ARGV[8], id) then     -- an earlier run of it counts on, by a name of its own
+    for _, line in ipairs(lines_of(ARGV[8])) do
+      redis.call('ZREM', P .. 'campaigns', line[1])
+      redis.call('ZADD', P .. 'campaigns', line[2], (string.gsub(line[1], '^%S+', ARGV[8] .. '~' .. line[2])))
+    end
+  end
   redis.call('ZADD', P .. 'campaigns', 'NX', ms(now), ARGV[9])
   redis.call('ZREMRANGEBYSCORE', P .. 'campaigns', '-inf', ms(now - STARTS_KEPT))
 end
@@ -33,7 +41,10 @@ if redis.call('HGET', record, 'by') == '' then        -- a person's hand starts 
 end
 redis.call('ZADD', P .. 'starts', ms(now), id)
 redis.call('ZREMRANGEBYSCORE', P .. 'starts', '-inf', ms(now - EFFECT_KEPT))
-if ARGV[6] ~= '' then redis.call('HSET', key('left', instance), ARGV[6], ms(now)) end
+if ARGV[6] ~= '' then
+  redis.call('HSET', key('left', instance), ARGV[6], ms(now))
+  redis.call('PEXPIRE', key('left', instance), EFFECT_KEPT)
+end
 set_fields(record, ARGV[7])
 redis.call('HSET', record, 'state', 'acting', 'effect', ARGV[4], 'from', ARGV[6], 'attempts', '0', 'committed_at', ms(now))
 return {'ok', ms(redis.call('HINCRBY', BOOK, 'version', 1))}

@@ -28,7 +28,7 @@ end
 -- What waited for this is judged anew now, not when its turn comes.
 local function wake_waiting()
   for _, id in ipairs(redis.call('SMEMBERS', UNFINISHED)) do
-    if redis.call('HGET', key('rollback', id), 'state') == 'waiting' then wake(id, now) end
+    if redis.call('HGET', key('rollback', id), 'state') == 'waiting' then rouse(id) end
   end
 end
 
@@ -92,7 +92,12 @@ function verbs.unlock()
   return done(held.by)
 end
 
+-- A rollback demotes its rule once: it may say so again later, when a person has promoted the rule meanwhile.
 function verbs.demote()
+  local record = key('rollback', asked.rollback)
+  if asked.by == 'rollback ' .. asked.rollback and redis.call('EXISTS', record) == 1 then
+    if redis.call('HSETNX', record, 'demoted', '1') == 0 then return {1} end
+  end
   redis.call('HSET', DEMOTED, asked.rule, cjson.encode({why = asked.why, at_ms = now, rollback = asked.rollback}))
   deed('demote', asked.rule, asked.why)
   return done()

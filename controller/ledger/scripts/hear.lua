@@ -23,17 +23,17 @@ end
 
 -- One read for an episode and the decisions on it: a repeated body is mostly these. Lua unpacks no endless list.
 local function read(k, digests)
-  local wanted = {'first', 'heard', 'closed', 'rollbacks', 'firing'}
-  for at = 1, math.min(#digests, 100) do wanted[at + 5] = 'rule:' .. digests[at] end
+  local wanted = {'first', 'heard', 'closed', 'rollbacks', 'firing', 'truncated'}
+  for at = 1, math.min(#digests, 100) do wanted[at + 6] = 'rule:' .. digests[at] end
   local e = redis.call('HMGET', k, unpack(wanted))
-  for at = 101, #digests do e[at + 5] = redis.call('HGET', k, 'rule:' .. digests[at]) end
+  for at = 101, #digests do e[at + 6] = redis.call('HGET', k, 'rule:' .. digests[at]) end
   return e
 end
 
 local function undecided(e, digests)
   local missing = {}
   for at, digest in ipairs(digests) do
-    if not e[at + 5] then missing[#missing + 1] = digest end
+    if not e[at + 6] then missing[#missing + 1] = digest end
   end
   return missing
 end
@@ -94,7 +94,8 @@ local function firing(k, item, e)
   local missing = digests
   if verdict == 'same' then
     missing = undecided(e, digests)
-    if #missing == 0 and starts >= first and fresh(heard, e[4]) and filed(e, digests, others) then
+    local cut = truncated > 0 and (tonumber(e[6] or nil) or 0) == 0      -- from now on no absence counts
+    if #missing == 0 and starts >= first and fresh(heard, e[4]) and filed(e, digests, others) and not cut then
       known = known + 1
       return
     end
@@ -135,7 +136,7 @@ local function resolved(k, item, e)
   redis.call('HSET', k, 'closed', ms(now))
   for _, digest in ipairs(words(e[5] or '')) do redis.call('SREM', key('firing', digest), item[1]) end
   for _, rollback in ipairs(words(redis.call('HGET', k, 'rollbacks') or '')) do
-    if redis.call('ZSCORE', DUE, rollback) then wake(rollback, now) end
+    if redis.call('ZSCORE', DUE, rollback) then rouse(rollback) end
   end
 end
 
@@ -148,7 +149,9 @@ end
 -- The whole body counts before any of it rings; what was matched anew is news to the guards.
 if record and pairs_new > 0 then
   for _, service in ipairs(cjson.decode(ARGV[5])) do
-    if redis.call('ZADD', P .. 'storm', ms(now), service) == 1 then redis.call('HINCRBY', BOOK, 'version', 1) end
+    local before = tonumber(redis.call('ZSCORE', P .. 'storm', service) or nil)
+    redis.call('ZADD', P .. 'storm', ms(now), service)
+    if not before or now - before >= JUDGED_EVERY then redis.call('HINCRBY', BOOK, 'version', 1) end
   end
   redis.call('ZREMRANGEBYSCORE', P .. 'storm', '-inf', ms(now - STORM_KEPT))
   redis.call('HSET', key('notification', id), '#meta', ARGV[4], '#at', ms(now))

@@ -17,7 +17,13 @@ end
 
 set_fields(record, ARGV[6])
 redis.call('HSET', record, 'state', to, 'moved_by', ARGV[13], 'moved_at', ms(now))
-if ARGV[7] == '' then quiet(id) else wake(id, now + tonumber(ARGV[7])) end
+if ARGV[7] == '' then
+  quiet(id)
+elseif to == 'waiting' and redis.call('HGET', record, 'roused') then    -- somebody woke it while it was looked at
+  wake(id, now)
+else
+  wake(id, now + tonumber(ARGV[7]))
+end
 if ARGV[8] == '1' and token ~= '' then redis.call('DEL', key('lease', lease)) end
 for _, effect in ipairs(words(ARGV[10])) do
   redis.call('SET', key('effect', effect), id, 'PX', EFFECT_KEPT)
@@ -56,8 +62,16 @@ end
 local campaign = redis.call('HGET', record, 'campaign') or ''
 if campaign ~= '' and (to == 'ended' or to == 'held') then
   for _, member in ipairs(redis.call('ZRANGE', key('members', campaign), 0, -1)) do
-    if member ~= id and redis.call('HGET', key('rollback', member), 'state') == 'waiting' then wake(member, now) end
+    if member ~= id then
+      local at = redis.call('HGET', key('rollback', member), 'state')
+      if at == 'waiting' then rouse(member) end
+      if at == 'planned' then redis.call('HSET', key('rollback', member), 'roused', '1') end
+    end
   end
+end
+if (to == 'ended' or to == 'held') and state ~= to then
+  redis.call('SREM', P .. 'begun', id)
+  redis.call('HINCRBY', BOOK, 'version', 1)
 end
 
 -- Nothing was changed: a campaign that changed nothing else has not begun, and there is nothing to cool down from.
@@ -67,14 +81,10 @@ local function give_back(campaign)
     redis.call('DEL', last)
     local before = cjson.decode(redis.call('HGET', record, 'changed_before') or '[]')
     for i = 1, #before, 2 do redis.call('HSET', last, before[i], before[i + 1]) end
+    redis.call('PEXPIRE', last, EFFECT_KEPT)
   end
-  for _, member in ipairs(redis.call('ZRANGE', key('members', campaign), 0, -1)) do
-    local r = redis.call('HMGET', key('rollback', member), 'effect', 'state', 'changed')
-    if member ~= id and r[1] and r[1] ~= '' and (r[2] ~= 'ended' or r[3] == '1') then return end
-  end
-  for _, line in ipairs(redis.call('ZRANGE', P .. 'campaigns', 0, -1)) do
-    if string.match(line, '^%S+') == campaign then redis.call('ZREM', P .. 'campaigns', line) end
-  end
+  if campaign == '' or has_begun(campaign, id) then return end
+  for _, line in ipairs(lines_of(campaign)) do redis.call('ZREM', P .. 'campaigns', line[1]) end
 end
 
 if to == 'ended' then
@@ -90,9 +100,14 @@ if to == 'ended' then
   redis.call('PEXPIRE', key('journal', id), HISTORY_KEPT)
   local effect = redis.call('HGET', record, 'effect')
   if effect and ARGV[9] ~= '1' then      -- nothing was changed: the reservation goes back
-    if redis.call('GET', key('effect', effect)) == id then redis.call('DEL', key('effect', effect)) end
+    local before = redis.call('HGET', record, 'effect_before')
+    if redis.call('GET', key('effect', effect)) == id then
+      redis.call('DEL', key('effect', effect))
+      if before then redis.call('SET', key('effect', effect), before, 'PX', EFFECT_KEPT) end
+    end
     redis.call('ZREM', P .. 'starts', id)
     give_back(campaign)
+    lift_marks(redis.call('HGET', record, 'service') or '', id, 'rollback ' .. id)
     local from, mark = redis.call('HGET', record, 'from') or '', key('left', lease)
     if redis.call('HGET', mark, from) == redis.call('HGET', record, 'committed_at') then
       redis.call('HDEL', mark, from)
@@ -100,6 +115,5 @@ if to == 'ended' then
   end
   redis.call('HINCRBY', P .. 'totals', (redis.call('HGET', record, 'outcome') or '') .. ' '
     .. (redis.call('HGET', record, 'reason') or ''), 1)
-  redis.call('HINCRBY', BOOK, 'version', 1)
 end
 return {'ok', to}

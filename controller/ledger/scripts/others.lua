@@ -1,13 +1,15 @@
 -- The open episodes that are of interest to a rule. ARGV: rule digest, at most how many.
--- Those that are over are taken off the list. Returns {{fingerprint, first, heard, labels, annotations, decision}, …}.
+-- One that nobody has repeated for long says nothing of now. Those that are over are taken off the list.
+-- Returns {{fingerprint, first, heard, labels, annotations, decision}, …}, one more than asked for if there are more.
 local digest, most, found = ARGV[1], tonumber(ARGV[2]), {}
 for _, fingerprint in ipairs(redis.call('SMEMBERS', key('firing', digest))) do
-  local e = redis.call('HMGET', key('episode', fingerprint), 'closed', 'first', 'heard', 'labels', 'annotations',
-    'rule:' .. digest)
-  if e[1] == '' then
-    if #found < most then found[#found + 1] = {fingerprint, e[2], e[3], e[4] or '{}', e[5] or '{}', e[6] or ''} end
-  else
+  if #found > most then break end        -- a list without end would keep Redis from everybody else
+  local k = key('episode', fingerprint)
+  local e = redis.call('HMGET', k, 'closed', 'first', 'heard', 'labels', 'annotations', 'rule:' .. digest)
+  if e[1] ~= '' then
     redis.call('SREM', key('firing', digest), fingerprint)
+  elseif now - (tonumber(e[3] or nil) or now) < SILENT_MOST then
+    found[#found + 1] = {fingerprint, e[2], e[3], e[4] or '{}', e[5] or '{}', e[6] or ''}
   end
 end
 return found

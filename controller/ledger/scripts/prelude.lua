@@ -47,6 +47,71 @@ local function with_word(text, word)
   return text .. ' ' .. word
 end
 
+-- Whoever works on it now may be about to put it to sleep: `move` sees that it was woken meanwhile.
+local function rouse(id)
+  wake(id, now)
+  redis.call('HSET', key('rollback', id), 'roused', '1')
+end
+
+-- Whether a campaign has begun to change things since its release came anew, one rollback left out of account.
+local function has_begun(campaign, without)
+  local run = redis.call('HGET', key('campaign', campaign), 'run') or '0'
+  for _, member in ipairs(redis.call('ZRANGEBYSCORE', key('members', campaign), '(' .. run, '+inf')) do
+    if member ~= without then
+      local r = redis.call('HMGET', key('rollback', member), 'effect', 'state', 'changed')
+      if r[1] and r[1] ~= '' and (r[2] ~= 'ended' or r[3] == '1') then return true end
+    end
+  end
+  return false
+end
+
+-- Every word on a service's releases is audited, and whoever chose a release before it chooses again.
+local function say_of_release(service, by, what, release, environment, why, before)
+  redis.call('HINCRBY', BOOK, 'version', 1)
+  redis.call('XADD', key('catalogue', service), 'MAXLEN', '~', ms(CATALOGUE_LOG_MOST), '*', 'by', by or '',
+    'what', what, 'release', release, 'environment', environment or '', 'why', why or '', 'before', before or '')
+end
+
+local function put_mark(marks, field, entry)
+  if entry then redis.call('HSET', marks, field, cjson.encode(entry)) else redis.call('HDEL', marks, field) end
+end
+
+-- What stood before a rollback's mark stands again, also from beneath another's.
+local function without_mark(entry, rollback)
+  if not entry then return nil, false end
+  local rest, found = without_mark(entry.was, rollback)
+  if entry.rollback == rollback then return rest, true end
+  entry.was = rest
+  return entry, found
+end
+
+-- Take away every mark that a rollback set. Returns the releases.
+local function lift_marks(service, rollback, by)
+  local marks, lifted = key('marks', service), {}
+  local all = redis.call('HGETALL', marks)
+  for i = 1, #all, 2 do
+    if string.find(all[i + 1], rollback, 1, true) then
+      local rest, found = without_mark(cjson.decode(all[i + 1]), rollback)
+      if found then
+        put_mark(marks, all[i], rest)
+        local environment, release = string.match(all[i], '^([^\n]*)\n(.*)$')
+        say_of_release(service, by, 'lift', release, environment, rollback, all[i + 1])
+        lifted[#lifted + 1] = release
+      end
+    end
+  end
+  return lifted
+end
+
+-- The lines of the list of those that began that are a campaign's own.
+local function lines_of(campaign)
+  local found, all = {}, redis.call('ZRANGE', P .. 'campaigns', 0, -1, 'WITHSCORES')
+  for i = 1, #all, 2 do
+    if string.match(all[i], '^%S+') == campaign then found[#found + 1] = {all[i], all[i + 1]} end
+  end
+  return found
+end
+
 local OUTBOX, MESSAGES, CHANNELS = P .. 'outbox', P .. 'messages', P .. 'channels'
 local UNDELIVERED, LOST, TOLD = P .. 'undelivered', P .. 'lost-messages', P .. 'totals-told'
 

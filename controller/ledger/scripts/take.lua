@@ -20,6 +20,7 @@ if not token then
   redis.call('SET', k, token, 'PX', LEASE_TTL)
 end
 wake(id, now + LEASE_TTL + 250)          -- the holder's death rings
+if kind == 'rollback' then redis.call('HDEL', record, 'roused') end     -- who takes it sees what it was woken for
 redis.call('HSET', BELLS, id, string.match(redis.call('HGET', BELLS, id) or '1:', '^%d+') .. ':' .. ms(DUE_FIRST))
 
 local episodes = {}
