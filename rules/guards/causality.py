@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 STALE, CAUSED = "stale-alert", "caused-by-release"
 
 
+_IN_STEP_MS = 5_000
+"""Clocks that are kept in step differ by less. Beyond it, up to `skew`, nobody knows which of the two was first."""
+
+
 def stale_alert(case: Case) -> Answer | None:
     """Refuse an alert that names another known release than the one that runs here: that one is gone already."""
     if case.alert is None or case.rule.guards.caused_by_release is None:
@@ -86,7 +90,14 @@ def _timed(
         after = span(came.earliest_ms - onset)
         detail = f"{began}, {after} before {name} arrived here ({clock(came.earliest_ms)}); look for another cause"
         return Verdict.REFUSE, Reason.PREDATES_RELEASE, detail
-    if came.by_ms > onset + skew:
+    if came.by_ms > onset + min(skew, _IN_STEP_MS) and came.earliest_ms == came.by_ms:
+        after = span(came.by_ms - onset)
+        detail = (
+            f"{began}, {after} before {name} arrived here, which is less than clocks may differ ({span(skew)}): "
+            "nobody can tell which was first; look at the deployer's log, and roll back by hand if the release was"
+        )
+        return Verdict.HOLD, Reason.RELEASE_UNKNOWN, detail
+    if came.by_ms > onset + min(skew, _IN_STEP_MS):
         detail = (
             f"{began}, and {name} arrived some time between {clock(came.earliest_ms)} and {clock(came.by_ms)}: "
             "nobody can tell which was first; look at the deployer's log, and roll back by hand if the release was"

@@ -141,7 +141,7 @@ def test_a_host_that_cannot_be_trusted_or_entered_is_not_touched(
 
 
 def told_about(installed: Installation, entry: dict[str, Any]) -> str:
-    """Return all that a person can find out about an alert: its decisions, and its rollbacks that stopped or wait."""
+    """Return all that a person can find out about an alert: its decisions, and rollbacks that stopped or wait."""
     over = [found for found in installed.rollbacks() if found["state"] in {"ended", "held", "waiting"}]
     shown = [installed.rollback(found["id"]) for found in over]
     return json.dumps([installed.decisions(entry["fingerprint"]), shown]) if shown else ""

@@ -45,7 +45,9 @@ def came(by_ms: int, after_ms: int | None = None, hand: Hand = Hand.DEPLOY, who:
     [
         ("the release came 15 minutes before", case(), GO, Reason.ALLOWED),
         ("trap 12: alert predates deploy", came(ONSET + 3 * MINUTE), REFUSE, Reason.PREDATES_RELEASE),
-        ("as far apart as clocks may differ", came(ONSET + 2 * MINUTE), GO, Reason.ALLOWED),
+        ("as far apart as clocks may differ", came(ONSET + 2 * MINUTE), HOLD, Reason.RELEASE_UNKNOWN),
+        ("just after, though clocks differ by less", came(ONSET + 6 * SECOND), HOLD, Reason.RELEASE_UNKNOWN),
+        ("clocks in step", came(ONSET + 5 * SECOND), GO, Reason.ALLOWED),
         ("a millisecond more", came(ONSET + 2 * MINUTE + 1), REFUSE, Reason.PREDATES_RELEASE),
         ("at the edge of the window", came(ONSET - 2 * HOUR), GO, Reason.ALLOWED),
         ("just too old", came(ONSET - 2 * HOUR - 1), REFUSE, Reason.RELEASE_TOO_OLD),

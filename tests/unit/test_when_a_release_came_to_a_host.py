@@ -89,3 +89,19 @@ def test_what_the_host_says_of_itself_is_read() -> None:
     assert (report.kernel, report.contents) == ("Linux x86_64", {"/r/v1/shop": "a" * 64})
     odd = parse(b"now\t%s.%N\0uptime\t\0changed\t-\0content\tno sum\0")
     assert (odd.now_ms, odd.uptime_s, odd.changed_ms, odd.contents) == (None, None, None, {})
+
+
+@pytest.mark.parametrize(
+    ("starts_ms", "by_ms"),
+    [((100_700, 100_900), 100_700), ((100_590, 100_650), 100_650), ((), 1_500_000)],
+    ids=["the first since it was moved", "one before it was moved says nothing", "the journal may not be read"],
+)
+def test_a_crash_loop_is_no_later_arrival(starts_ms: tuple[int, ...], by_ms: int) -> None:
+    """The journal has the first start under the new release, of a unit that is started again and again."""
+    told = host(changed_ms=100_600, unit=unit(500), starts_ms=starts_ms)
+    assert arrived(told, 0) == Arrival(by_ms, 100_500)
+
+
+def test_starts_are_read() -> None:
+    """Seconds with their fractions, one to a line."""
+    assert parse(b"starts\t100.700000\n100.9\nodd\0").starts_ms == (100_700, 100_900)

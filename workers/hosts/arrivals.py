@@ -26,7 +26,8 @@ def arrived(report: Report, clock_off_ms: int) -> Arrival | None:
 
     It came after its link was made. It was there once the link stood in its place, and where a process was
     started since, once that was: a process that crashes is started again and again under the same release, so the
-    start that can be seen is the latest that it may have come, and not the moment itself.
+    start that can be seen is the latest that it may have come, and not the moment itself, which only the journal
+    of systemd knows.
     """
     if report.link is None:
         return None
@@ -34,7 +35,8 @@ def arrived(report: Report, clock_off_ms: int) -> Arrival | None:
     by = made if report.changed_ms is None else max(report.changed_ms, made)
     ago_s = started_ago_s(report)
     if report.now_ms is not None and ago_s is not None:
-        started = report.now_ms - round(ago_s * 1000)
+        first = next((at_ms for at_ms in report.starts_ms if at_ms >= by), None)
+        started = first or report.now_ms - round(ago_s * 1000)
         by = max(by, started) if started > made else by
     return Arrival(by - clock_off_ms, made - clock_off_ms)
 

@@ -94,7 +94,9 @@ class Report:
     """The records of one script. `whole` is False where the script did not come to its end.
 
     `now_ms` is the host's own clock, `changed_ms` when the link was last moved or made by it, `uptime_s` how long
-    the host has been up. `contents` are sums of the files that releases run, by path, as far as there was time.
+    the host has been up. `starts_ms` are the first starts of a unit since the link was moved, where it was started
+    more than once and its journal may be read. `contents` are sums of the files that releases run, by path, as far
+    as there was time.
     """
 
     whole: bool = False
@@ -113,6 +115,7 @@ class Report:
     now_ms: int | None = None
     changed_ms: int | None = None
     uptime_s: float | None = None
+    starts_ms: tuple[int, ...] = ()
     kernel: str = ""
     contents: dict[str, str] = field(default_factory=dict)
 
@@ -136,7 +139,7 @@ def parse(output: bytes, current: str = "") -> Report:
             _entry(report, rest, current)
         elif key in ("exe", "cwd", "arguments", "unit"):
             _unit(report, key, rest)
-        elif key in ("now", "changed", "uptime", "kernel"):
+        elif key in ("now", "changed", "uptime", "kernel", "starts"):
             _circumstance(report, key, rest)
         else:
             _fact(report, key, rest)
@@ -170,6 +173,9 @@ def _circumstance(report: Report, key: str, rest: str) -> None:
             report.now_ms = _milliseconds(rest)
         case "changed":
             report.changed_ms = _milliseconds(rest)
+        case "starts":
+            read = (_milliseconds(word) for word in rest.split())
+            report.starts_ms = tuple(at_ms for at_ms in read if at_ms is not None)
         case "uptime":
             report.uptime_s = float(rest) if _SECONDS.fullmatch(rest) else None
         case _:
