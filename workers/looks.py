@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
+from dataclasses import replace
 
 import structlog
-from rules.judging import judge_all
 
 from controller.ledger import Episode
-from rules.deciding import decision_of
+from rules.deciding import GOES, decision_of
 from rules.decisions import Decision, Outcome, Reason
 from rules.errors import RollbackError
 from rules.facts import Case
-from rules.instances import Instance
+from rules.instances import Instance, read_instance
 from rules.judgement import Judgement
+from rules.judging import judge_all
 from rules.observations import Observation
 from rules.rule import Rule
 from rules.targets import Located
@@ -61,7 +62,24 @@ class Looks:
             found = self._case(one, episode, rule, terms, look=at < _WOULD_MOST)
             cases += [found] if isinstance(found, Case) else []
             others += [found] if isinstance(found, Judgement) else []
-        return decision_of([*judge_all(cases), *others])
+        judged = [
+            self._tried(case, judgement, terms) for case, judgement in zip(cases, judge_all(cases), strict=True)
+        ]
+        decision = decision_of([*judged, *others])
+        notes = (note for case, one in zip(cases, judged, strict=True) for note in _notes(case, one))
+        return replace(decision, detail="; ".join(dict.fromkeys([decision.detail, *notes])))
+
+    def _tried(self, judgement: Judgement, terms: Terms) -> Judgement:
+        """Ask the target as well: what it, or whoever keeps it as it is, would refuse."""
+        if judgement.outcome not in GOES or judgement.to is None:
+            return judgement
+        instance = read_instance(judgement.instance)
+        try:
+            with closing(self._site.reach(instance, "", terms, time.time)) as driver:
+                driver.preflight(driver.plan(driver.observe(), judgement.to))
+        except RollbackError as e:
+            return replace(judgement, outcome=Outcome.REFUSE, reason=e.reason, detail=str(e), to=None)
+        return judgement
 
     def close(self) -> None:
         """Let go of connections."""
@@ -114,6 +132,14 @@ class Looks:
         except RollbackError as e:
             log.warning("instance.not_seen", instance=instance.id, reason=e.reason, detail=str(e))
             return expected
+
+
+def _notes(case: Case, judgement: Judgement) -> Iterator[str]:
+    """Repeat what a person should know of the releases concerned, as that a tag of theirs may move."""
+    seen = case.instance.observation
+    for release in seen.releases if seen is not None else ():
+        if release.note and release.name in (seen.running if seen else None, judgement.to):
+            yield f"{release.name}: {release.note}"
 
 
 def _judged(instance: Instance, error: RollbackError) -> Judgement:

@@ -25,5 +25,5 @@ def test_history_shows_what_an_observing_rule_would_have_done(
         with made.cli("history", "--decisions") as told:
             until(lambda: told.process.poll() is not None, within_s=20, what="history ends")
     assert told.process.returncode == 0
-    assert "observe-mode: would have taken back canary on canary from v1.3.0 to v1.2.0" in told.log()
+    assert "would roll back canary on canary to v1.2.0" in told.log()
     assert canary.running() == "v1.3.0"

@@ -248,9 +248,11 @@ def test_the_rules_in_force_are_explained_by_a_worker(face: WebFace, ledger: Led
         "rule_digest": face.house.rules.rules[0].digest,
         "outcome": "refuse",
         "reason": "unreachable",
-        "detail": "shop on web2: web2 does not answer",
+        "detail": "leaves alone shop on web2: web2 does not answer",
         "instances": {"hosts/default/shop/web2": None},
+        "judgements": decision["judgements"],
     }
+    assert [one["reason"] for one in decision["judgements"]] == ["unreachable"]
     assert [one["outcome"] for one in other["decisions"]] == ["no-match"]
     assert face.ask("/api/v1/rollbacks").json == {"rollbacks": []}
 

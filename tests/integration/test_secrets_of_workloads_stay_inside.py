@@ -16,6 +16,7 @@ from testbed.wait import until
 from testbed.web_face import WebFace, web_face
 
 from controller.ledger import NewRollback
+from rules.limits import NO_POLICY
 from rules.observations import Observation, ReleaseSeen
 from rules.plans import Plan
 from workers.kubernetes.plan import Goal, Params, make_plan
@@ -81,7 +82,14 @@ class FakeDriver:
 
 def test_a_dry_run_leaves_the_worker_without_a_template(face: WebFace) -> None:
     """Not even the ledger has it then."""
-    site: Any = SimpleNamespace(ledger=face.ledger, reach=lambda *_: FakeDriver(), just_left=lambda _: frozenset())
+    site: Any = SimpleNamespace(
+        ledger=face.ledger,
+        house=face.house,
+        reach=lambda *_: FakeDriver(),
+        just_left=lambda _: frozenset(),
+        policy=NO_POLICY,
+        prometheus=None,
+    )
     answers: list[Any] = []
     asked = {"instances": [WEB.id], "to": ["previous"]}
     asking = Thread(target=lambda: answers.append(face.ask("/api/v1/plans", "reader", body=asked)))
