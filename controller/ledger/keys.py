@@ -78,7 +78,7 @@ def prelude(numbers: Numbers) -> str:
         "GAP": numbers.start_drift_s,
         "STRAGGLER": numbers.straggler_within_s,
         "HEARD_EVERY": numbers.heard_write_every_s,
-        "JUDGED_EVERY": _JUDGED_EVERY_S,
+        "JUDGED_EVERY": min(_JUDGED_EVERY_S, numbers.heard_write_every_s),
         "EPISODE_KEPT": numbers.episode_kept_s,
         "EFFECT_KEPT": numbers.effect_kept_s,
         "HISTORY_KEPT": numbers.history_kept_s,

@@ -26,8 +26,13 @@ class People:
 
     def hear(self, *words: str, within_s: float = 20) -> str:
         """Wait for a message that holds all of these words, and return it."""
-        until(lambda: self.told(*words), within_s=within_s, what=f"people are told of {words}")
-        return self.told(*words)[0]
+
+        def heard() -> list[str]:
+            found = self.told(*words)
+            assert found, self.told()
+            return found
+
+        return until(heard, within_s=within_s, what=f"people are told of {words}")[0]
 
 
 @contextlib.contextmanager

@@ -66,7 +66,10 @@ class Consequences:
         about = self._about(rollback, judgement=shown(judgement) if judgement else {})
         until_ms = judgement.until_ms if judgement else None
         message = texts.held(about, reason=reason, detail=detail, now_ms=now_ms, until_ms=until_ms)
-        self._ledger.outbox.put(message, f"held:{rollback.campaign or rollback.id}:{_day(rollback)}:{reason}")
+        key = f"held:{rollback.campaign or rollback.id}:{_day(rollback)}:{reason}"
+        if reason == Reason.CAMPAIGN_STOPPED:
+            key = _stopped(rollback)
+        self._ledger.outbox.put(message, key)
 
     def asked(self, rollback: Rollback, judgement: Judgement, asked: Mapping[str, Any]) -> None:
         """Ask people to approve a plan."""
@@ -100,7 +103,7 @@ class Consequences:
         members = [texts.Member(rollback.instance, outcome, detail), *self._ends(others)]
         about = self._about(rollback, instances=tuple(member.instance for member in members))
         stopped = bool(rollback.campaign) and outcome is not End.RECOVERED
-        key = f"stopped:{rollback.campaign}:{_day(rollback)}" if stopped else f"ended:{rollback.id}"
+        key = _stopped(rollback) if stopped else f"ended:{rollback.id}"
         self._ledger.outbox.put(texts.ended(about, members), key)
 
     def _ends(self, members: list[Member]) -> Iterator[texts.Member]:
@@ -146,6 +149,11 @@ class Consequences:
     def _channels(self, rollback: Rollback) -> tuple[str, ...]:
         rule = self._site.house.rules.by_digest(rollback.rule_digest) if rollback.rule_digest else None
         return rule.notify if rule is not None else ()
+
+
+def _stopped(rollback: Rollback) -> str:
+    """Name the one message about a campaign that stopped: what became of the one that stopped it, or who waits."""
+    return f"stopped:{rollback.campaign}:{_day(rollback)}"
 
 
 def _day(rollback: Rollback) -> int:

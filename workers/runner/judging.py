@@ -72,7 +72,7 @@ class Judging:
             raise Permanent(judgement.reason, words_by_hand(judgement))
         if judgement.outcome is Outcome.HOLD:
             self._expire(rollback)
-            raise HeldBack(judgement, gathered.booked.now_ms)
+            raise HeldBack(judgement, gathered.booked.now_ms, gathered.campaign if rollback.rule else "")
         if judgement.outcome not in _GOES:
             raise Permanent(judgement.reason, judgement.detail)
         line = start_line(gathered.campaign, rollback.rule, rollback.service)
@@ -110,14 +110,14 @@ class Judging:
 
     def _after_a_hold(self, rollback: Rollback, judgement: Judgement, gathered: Gathered) -> Judgement:
         """Let nothing begin by itself that a person may have forgotten, nor everything at once after a pause."""
-        if judgement.outcome is not Outcome.ROLL_BACK or rollback.held_ms is None:
+        if judgement.outcome is not Outcome.ROLL_BACK:
             return judgement
-        held_ms = gathered.booked.now_ms - rollback.held_ms
+        held_ms = 0 if rollback.held_ms is None else gathered.booked.now_ms - rollback.held_ms
         if held_ms > _ASKED_AFTER_MS:
             detail = f"it was held back for {held_ms // 60_000} min ({rollback.held_for}); {judgement.detail}"
             return replace(judgement, outcome=Outcome.ASK, reason=Reason.HELD_TOO_LONG, detail=detail)
-        others = gathered.booked.active - {gathered.campaign}
-        if rollback.held_for == Reason.PAUSED_BY_PERSON and others:
+        active = gathered.booked.active
+        if rollback.held_for == Reason.PAUSED_BY_PERSON and active and gathered.campaign not in active:
             detail = "after a pause one campaign begins at a time, and another is under way"
             return replace(
                 judgement, outcome=Outcome.HOLD, reason=Reason.PAUSED_BY_PERSON, detail=detail, wait=True
@@ -128,6 +128,16 @@ class Judging:
         since_ms = rollback.held_ms
         if since_ms is not None and self._taken.now_ms - since_ms > _HELD_AT_MOST_MS:
             raise Expired(f"it was held back for a day ({rollback.held_for}); the alert's next episode asks again")
+
+
+def is_let_go(rollback: Rollback, reason: Reason, now_ms: int) -> bool:
+    """Whether nothing holds it back any more that did, though it still waits: the next hold begins anew.
+
+    What was held back for long enough to be asked about stays so.
+    """
+    if rollback.held_ms is None or reason in (Reason.PAUSED_BY_PERSON, Reason.HELD_TOO_LONG):
+        return False
+    return now_ms - rollback.held_ms <= _ASKED_AFTER_MS
 
 
 def word_to_mark(observation: Observation, to: str, catalogue: Catalogue) -> str:

@@ -19,6 +19,7 @@ from workers.runner.aftermath import LOOK_AT_ALERTS_S, Aftermath, our_effects
 from workers.runner.backoff import pause_s
 from workers.runner.consequences import Consequences
 from workers.runner.journal import Journal
+from workers.runner.judging import is_let_go
 from workers.runner.lease import Lease, Stopping, boot_time
 from workers.runner.preparing import Preparing
 from workers.runner.progress import Progress
@@ -283,15 +284,27 @@ class _Stretch:
 
     # -- what went otherwise
 
-    def _park(self, reason: Reason, detail: str, pause_s: float, *, attempts: int | None = None) -> None:
-        self._progress.park(reason, detail, pause_s, attempts=attempts, seen=self._seen())
+    def _park(
+        self,
+        reason: Reason,
+        detail: str,
+        pause_s: float,
+        *,
+        attempts: int | None = None,
+        since_ms: int | None = None,
+    ) -> None:
+        self._progress.park(reason, detail, pause_s, attempts=attempts, seen=self._seen(), since_ms=since_ms)
 
     def _hold_back(self, held: HeldBack) -> None:
         """Wait for what a guard waits for; a person is told of what may need them."""
         fields = {"reason": str(held.reason), "detail": str(held)}
         if held.tells:
             fields |= {"held_since": str(self._rollback.held_ms or self._now_ms()), "held_for": str(held.reason)}
-            self._consequences.held(self._rollback, held.reason, str(held), held.judgement)
+            campaign = held.campaign or self._rollback.campaign
+            rollback = replace(self._rollback, campaign=campaign)
+            self._consequences.held(rollback, held.reason, str(held), held.judgement)
+        elif is_let_go(self._rollback, held.reason, self._now_ms()):
+            fields["held_since"] = ""
         self._progress.wait_for(fields, held.retry_after_s, seen=self._seen())
 
     def _ask_a_person(self, asks: Asks) -> None:
@@ -307,6 +320,8 @@ class _Stretch:
             }
             fields |= {"asked": orjson.dumps(asked).decode(), "approved": "", "approved_by": ""}
             self._consequences.asked(self._rollback, asks.judgement, asked)
+        if is_let_go(self._rollback, asks.reason, self._now_ms()):
+            fields["held_since"] = ""
         pause_s = asks.pause_s(int(asked["until_ms"]), self._now_ms())
         self._progress.wait_for(fields, pause_s, seen=self._seen())
 
@@ -321,11 +336,15 @@ class _Stretch:
         if isinstance(error, Asks):
             self._ask_a_person(error)
             return
-        waited_s = (self._now_ms() - self._rollback.opened_ms) / 1000
-        if not self._progress.committed and waited_s > self._site.numbers.acting_deadline_s:
+        if self._progress.committed:
+            self._park(error.reason, str(error), error.retry_after_s)
+            return
+        since_ms = self._rollback.waits_ms or self._now_ms()
+        waited_s = (self._now_ms() - since_ms) / 1000
+        if waited_s > self._site.numbers.acting_deadline_s:
             self._give_up(Permanent(error.reason, f"{str(error).rstrip('.')}. Waited for it {waited_s:.0f} s."))
             return
-        self._park(error.reason, str(error), error.retry_after_s)
+        self._park(error.reason, str(error), error.retry_after_s, since_ms=since_ms)
 
     def _try_again(self, error: Transient) -> None:
         attempts = self._rollback.attempts + 1

@@ -17,12 +17,16 @@ _SOONEST_S = 0.5
 
 
 class HeldBack(NotYet):
-    """A guard holds it back, and it is judged anew. `tells` where a person has to know of it."""
+    """A guard holds it back, and it is judged anew. `tells` where a person has to know of it.
 
-    def __init__(self, judgement: Judgement, now_ms: int) -> None:
+    `campaign` is the one that it is counted in by now; its record may not know yet.
+    """
+
+    def __init__(self, judgement: Judgement, now_ms: int, campaign: str = "") -> None:
         super().__init__(judgement.reason, judgement.detail, retry_after_s=_pause_s(judgement.until_ms, now_ms))
         self.judgement = judgement
         self.tells = not judgement.wait
+        self.campaign = campaign
 
 
 class Asks(NotYet):
