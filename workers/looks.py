@@ -62,9 +62,7 @@ class Looks:
             found = self._case(one, episode, rule, terms, look=at < _WOULD_MOST)
             cases += [found] if isinstance(found, Case) else []
             others += [found] if isinstance(found, Judgement) else []
-        judged = [
-            self._tried(case, judgement, terms) for case, judgement in zip(cases, judge_all(cases), strict=True)
-        ]
+        judged = [self._tried(judgement, terms) for judgement in judge_all(cases)]
         decision = decision_of([*judged, *others])
         notes = (note for case, one in zip(cases, judged, strict=True) for note in _notes(case, one))
         return replace(decision, detail="; ".join(dict.fromkeys([decision.detail, *notes])))

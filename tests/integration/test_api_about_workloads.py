@@ -213,7 +213,8 @@ def test_no_place_to_go_back_to_is_said_in_our_words(face: WebFace, entry: objec
     """With the four ways to write one."""
     answered = ask(face, service="shop", all=True, to=[entry])
     assert (answered.status_code, answered.json["field"]) == (400, "to.0"), answered.text
-    assert 'write "previous", "last-known-good", "stable", "scale-to-zero", {"version": RELEASE}' in answered.json["error"]
+    known = 'write "previous", "last-known-good", "stable", "scale-to-zero", {"version": RELEASE}'
+    assert known in answered.json["error"]
 
 
 @pytest.mark.parametrize(

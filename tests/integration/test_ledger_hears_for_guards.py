@@ -46,7 +46,7 @@ def test_what_was_counted_is_no_news(ledger: Ledger) -> None:
 
 
 def test_an_alert_of_interest_is_remembered_without_a_decision(ledger: Ledger, redis_server: Redis) -> None:
-    """Another cause, a second signal, the same kind elsewhere: known while it fires, and nothing is asked of it."""
+    """Another cause, a second signal, the same kind elsewhere: known while it fires, not decided."""
     answer = ledger.hear(Heard.of([alert("aa", others=("d1", "d2")), alert("bb", rules=("d1",))]))
     assert answer.asked == 1
     assert fingerprints(ledger, "d1") == {"aa", "bb"}
