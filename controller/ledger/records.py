@@ -156,6 +156,8 @@ class Rollback:
     """Since when a guard holds it back, without a break."""
     held_for: str = ""
     """The reason for which it is, or last was, held back."""
+    waits_ms: int | None = None
+    """Since when something is waited for that should come by itself, without a break."""
     journal_head: str = ""
     attempts: int = 0
     opened_ms: int = 0
@@ -210,6 +212,7 @@ class Rollback:
             ended_ms=_ms(raw, "ended_at"),
             asked=orjson.loads(raw.get("asked") or "{}"),
             held_ms=_ms(raw, "held_since"),
+            waits_ms=_ms(raw, "waits_since"),
             episodes=tuple((raw.get("episodes") or "").split()),
             spec=orjson.loads(raw.get("spec") or "{}"),
         )

@@ -168,6 +168,49 @@ def test_what_was_held_for_long_is_asked(shop: Shop) -> None:
     assert (asked.state, asked.reason, shop.running) == (State.WAITING, Reason.HELD_TOO_LONG, "v1.3.0")
 
 
+def test_a_question_that_a_hold_interrupts_is_asked_anew(shop: Shop) -> None:
+    """Its time ran out while nobody was to answer: that is not nobody's answer."""
+    with shop.site() as site:
+        asked = fire(shop, site, guarded(mode=Mode.ASK))
+        site.ledger.hands.pause("", "ann", "let me look", None)
+        held = shop.work(site, asked.id)
+        assert (held.reason, held.asked) == (Reason.PAUSED_BY_PERSON, {})
+        site.ledger.hands.resume("", "ann")
+        again = shop.work(site, asked.id)
+        assert (again.state, again.reason) == (State.WAITING, Reason.ASK_MODE)
+        assert again.asked["until_ms"] > asked.asked["until_ms"]
+
+
+def test_a_short_hold_long_ago_is_forgotten(shop: Shop) -> None:
+    """A lock held it for a moment, then it waited for its own `for`: it goes on by itself when that is over."""
+    with shop.site() as site:
+        of = guarded()
+        slow = replace(of, when=replace(of.when, for_s=3600))
+        token = site.ledger.hands.lock("shop", "ci", "v1.3.1", 600)
+        held = fire(shop, site, slow)
+        assert held.held_ms is not None
+        site.ledger.hands.unlock("shop", str(token))
+        waits = shop.work(site, held.id)
+        assert (waits.reason, waits.held_ms) == (Reason.NOT_FOR_LONG_ENOUGH, None)
+
+
+@pytest.mark.parametrize("minutes", [1, 31])
+def test_a_look_that_succeeds_forgets_the_ones_that_failed(shop: Shop, minutes: int) -> None:
+    """Attempts are counted in a row; what was held for half an hour is asked about, whatever came next."""
+    with shop.site() as site:
+        of = guarded()
+        slow = replace(of, when=replace(of.when, for_s=3600))
+        site.ledger.hands.lock("shop", "ci", "v1.3.1", 600)
+        held = fire(shop, site, slow)
+        with shop.server.client() as client:
+            client.hset(f"rc:rollback:{held.id}", "attempts", 3)
+            client.delete("rc:locks")
+        shift(shop, held.id, "held_since", minutes * MINUTE_MS)
+        waits = shop.work(site, held.id)
+    assert waits.attempts == 0
+    assert (waits.held_ms is None) == (minutes == 1)
+
+
 def test_a_deployment_under_way_is_waited_for(shop: Shop) -> None:
     """Who holds the service's lock is not crossed."""
     with shop.site() as site:

@@ -134,10 +134,26 @@ def test_a_wait_that_costs_no_attempt_is_not_for_ever(shop: Shop) -> None:
         waiting = shop.work(with_driver(shop, site, observe=unclear), ident)
         assert waiting.state is State.WAITING
         with shop.server.client() as client:
-            client.hincrby(f"rc:rollback:{ident}", "opened_at", -11 * 60_000)
+            client.hincrby(f"rc:rollback:{ident}", "waits_since", -11 * 60_000)
         ended = shop.work(with_driver(shop, site, observe=unclear), ident, "job-2")
     assert (ended.outcome, ended.reason) == (End.REFUSED, Reason.BACKOFF)
     assert "Waited for it" in ended.detail
+
+
+def test_what_a_guard_held_back_for_long_is_not_given_up_at_the_first_hitch(shop: Shop) -> None:
+    """It was opened an hour ago; the time for what comes by itself begins when that is waited for."""
+
+    def unclear(_: Driver) -> Observation:
+        raise NotYet(Reason.BACKOFF, "its controller has not seen it yet", retry_after_s=0.5)
+
+    with shop.site() as site:
+        ident = shop.open(site.ledger)
+        with shop.server.client() as client:
+            client.hincrby(f"rc:rollback:{ident}", "opened_at", -60 * 60_000)
+        waiting = shop.work(with_driver(shop, site, observe=unclear), ident)
+        assert waiting.state is State.WAITING
+        assert shop.work(site, ident, "job-2").state is State.ENDED
+    assert shop.running == "v1.2.0"
 
 
 def test_a_machine_that_was_suspended_keeps_its_leases(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:

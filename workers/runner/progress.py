@@ -50,11 +50,19 @@ class Progress:
         self.state = to
 
     def park(
-        self, reason: Reason, detail: str, pause_s: float, *, attempts: int | None = None, seen: str = ""
+        self,
+        reason: Reason,
+        detail: str,
+        pause_s: float,
+        *,
+        attempts: int | None = None,
+        seen: str = "",
+        since_ms: int | None = None,
     ) -> None:
         """Stop here, give the lease back, and be looked at again after a pause.
 
         `seen` is the arrival that was looked at: should another have come by then, this is not about that one.
+        `since_ms` is when it began to wait for this.
         """
         to = {State.PLANNED: State.WAITING, State.ACTING: State.PARKED}.get(self.state, self.state)
         kept = self.state in (State.UNDOING, State.HELD)  # why it is where it is matters more than this pause
@@ -63,6 +71,8 @@ class Progress:
             fields["attempts"] = str(attempts)
         if seen:
             fields["seen_arrival"] = seen
+        if since_ms is not None:
+            fields["waits_since"] = str(since_ms)
         come_from, ring = (self.state,), reason is Reason.SHUTDOWN
         self._last(
             lambda: self._rollbacks.move(
@@ -74,9 +84,12 @@ class Progress:
     def wait_for(self, fields: dict[str, str], pause_s: float, *, seen: str) -> None:
         """Stop before the first change, and be looked at again after a pause, or when somebody wakes it.
 
-        `seen` is the arrival that was looked at, as for `park`.
+        `seen` is the arrival that was looked at, as for `park`. Everything could be looked at and asked: what
+        failed before is forgotten.
         """
-        written = {**fields, "seen_arrival": seen} if seen else fields
+        written = {**fields, "attempts": "0", "waits_since": ""}
+        if seen:
+            written["seen_arrival"] = seen
         come_from = (self.state,)
         self._last(
             lambda: self._rollbacks.move(

@@ -303,6 +303,8 @@ class _Stretch:
             campaign = held.campaign or self._rollback.campaign
             rollback = replace(self._rollback, campaign=campaign)
             self._consequences.held(rollback, held.reason, str(held), held.judgement)
+            if not self._rollback.approved:  # nobody can say yes now, and it is no silence: it is asked anew
+                fields["asked"] = ""
         elif is_let_go(self._rollback, held.reason, self._now_ms()):
             fields["held_since"] = ""
         self._progress.wait_for(fields, held.retry_after_s, seen=self._seen())
