@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
@@ -56,6 +56,6 @@ def _stamp(at: datetime) -> str:
     return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f") + "000Z"
 
 
-def a_minute_ago() -> datetime:
+def trouble_begins() -> datetime:
     """Return when the demo's trouble began."""
-    return datetime.now(UTC) - timedelta(minutes=1)
+    return datetime.now(UTC)

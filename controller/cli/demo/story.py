@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from controller.cli.demo.notification import a_minute_ago, fingerprint, notification
+from controller.cli.demo.notification import trouble_begins, fingerprint, notification
 from controller.cli.demo.stage import Instance, Stage
 from controller.cli.failures import Failed
 from controller.cli.records import SETTLED, because
@@ -31,7 +31,7 @@ class Story:
     def __init__(self, stage: Stage, api: Api) -> None:
         self._stage = stage
         self._api = api
-        self._since = a_minute_ago()
+        self._since = trouble_begins()
         self._begun_ms = 0.0
         self._lines_told = 0
         self._labels = {
