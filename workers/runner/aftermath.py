@@ -61,6 +61,8 @@ class Aftermath:
                 effects=effects,
                 ask_again="all" if again else "",
             )
+            if verdict.outcome is End.RECOVERED:
+                self._consequences.closed(self._rollback)
             return
         left_s = max(0.5, (changed_ms - now_ms) / 1000 + cleared_within_s)
         look_again_s = min(left_s, LOOK_AT_ALERTS_S)

@@ -6,11 +6,12 @@ and the outbox says a thing once.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from controller.ledger import End, Rollback
 from rules.alerts import Alert
+from rules.campaigns import members_of
 from rules.decisions import Reason
 from rules.facts import Member, MemberState
 from rules.instances import read_instance
@@ -41,8 +42,8 @@ class Consequences:
         if not rollback.spec.get("undoes"):
             label = read_instance(rollback.instance).label
             self._mark(rollback, Mark.SUSPECT, f"{rollback.asked_by} rolls {label} back from it")
-        if rollback.rule and judgement is not None:
-            message = texts.started(self._about(rollback, judgement=shown(judgement)))
+        if rollback.rule:  # who takes over after the commit does not know the judgement, and tells all the same
+            message = texts.started(self._about(rollback, judgement=shown(judgement) if judgement else {}))
             self._ledger.outbox.put(message, f"started:{rollback.campaign}:{_day(rollback)}")
 
     def ended(self, rollback: Rollback, outcome: End, detail: str) -> None:
@@ -56,6 +57,22 @@ class Consequences:
             self._demote(rollback)
         if rollback.rule or outcome is not End.RECOVERED:
             self._sum_up(rollback, outcome, detail)
+
+    def closed(self, rollback: Rollback) -> None:
+        """Sum a campaign up once nothing of it is under way: two that end together each saw the other at work.
+
+        Asked after the end. The last that recovered names it, so that it is said once whoever looks.
+        """
+        if not rollback.campaign:
+            return
+        read = self._ledger.booking.read(rollback.campaign, rollback.service)
+        members = members_of(read.campaign)
+        recovered = [member.rollback for member in members if member.state is MemberState.RECOVERED]
+        if not recovered or not all(member.state is MemberState.RECOVERED for member in members):
+            return  # something is under way, or it was told that the campaign stopped
+        told = tuple(self._ends(list(members)))
+        about = self._about(rollback, instances=tuple(member.instance for member in told))
+        self._ledger.outbox.put(texts.ended(about, told), _ended(recovered))
 
     def held(self, rollback: Rollback, reason: str, detail: str, judgement: Judgement | None = None) -> None:
         """Tell people, once for each campaign and reason, that something needs them."""
@@ -92,18 +109,17 @@ class Consequences:
 
     def _sum_up(self, rollback: Rollback, outcome: End, detail: str) -> None:
         """Tell what came of the campaign, once with its last instance that is under way."""
-        others = [
-            member
-            for member in self._ledger.booking.read(rollback.campaign, rollback.service).campaign.members
-            if member.rollback != rollback.id
-        ]
+        read = self._ledger.booking.read(rollback.campaign, rollback.service)
+        everyone = members_of(read.campaign)
+        others = [member for member in everyone if member.rollback != rollback.id]
         goes_on = outcome is End.RECOVERED and any(member.state in _UNDER_WAY for member in others)
         if goes_on:
             return
         members = [texts.Member(rollback.instance, outcome, detail), *self._ends(others)]
         about = self._about(rollback, instances=tuple(member.instance for member in members))
         stopped = bool(rollback.campaign) and outcome is not End.RECOVERED
-        key = _stopped(rollback) if stopped else f"ended:{rollback.id}"
+        done = [m.rollback for m in everyone if m.rollback == rollback.id or m.state is MemberState.RECOVERED]
+        key = _stopped(rollback) if stopped else _ended(done or [rollback.id])
         self._ledger.outbox.put(texts.ended(about, members), key)
 
     def _ends(self, members: list[Member]) -> Iterator[texts.Member]:
@@ -149,6 +165,11 @@ class Consequences:
     def _channels(self, rollback: Rollback) -> tuple[str, ...]:
         rule = self._site.house.rules.by_digest(rollback.rule_digest) if rollback.rule_digest else None
         return rule.notify if rule is not None else ()
+
+
+def _ended(recovered: Sequence[str]) -> str:
+    """Name the end of a campaign by the last of those that recovered, in the order in which they joined."""
+    return f"ended:{recovered[-1]}"
 
 
 def _stopped(rollback: Rollback) -> str:

@@ -375,3 +375,6 @@ class _Stretch:
         outcome = _ENDS.get(error.reason, End.REFUSED)
         again: AskAgain = "joins" if outcome in (End.REFUSED, End.SUPERSEDED) else ""
         self._progress.end(outcome, error.reason, str(error), changed=False, ask_again=again)
+        self._consequences.closed(
+            self._rollback
+        )  # it may have been the last that the others waited to be told with
