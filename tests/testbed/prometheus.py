@@ -58,11 +58,13 @@ def prometheus(
     jobs: Sequence[Mapping[str, Any]] = (),
     rules: str = RULES,
     external: Mapping[str, str] | None = None,
+    port: int | None = None,
 ) -> Iterator[Prometheus]:
     """Start one that scrapes `targets` (address:port → labels) and tells the Alertmanager on that port.
 
     `jobs` are further scrape configurations, such as one that discovers its targets in a cluster; `external`
-    labels are added to what it tells. What it stored in the same folder before, it still has.
+    labels are added to what it tells; `port` is a free one unless somebody was told of it before. What it stored
+    in the same folder before, it still has.
     """
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "rules.yml").write_text(rules)
@@ -84,7 +86,7 @@ def prometheus(
         ],
     }
     (folder / "prometheus.yml").write_text(json.dumps(config))  # JSON is YAML
-    port = free_port()
+    port = port or free_port()
     argv = [
         program("prometheus"),
         f"--config.file={folder}/prometheus.yml",
