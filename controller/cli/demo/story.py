@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from controller.cli.demo.notification import trouble_begins, fingerprint, notification
+from controller.cli.demo.notification import fingerprint, notification, trouble_begins
 from controller.cli.demo.stage import Instance, Stage
 from controller.cli.failures import Failed
 from controller.cli.records import SETTLED, because
