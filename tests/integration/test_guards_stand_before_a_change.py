@@ -306,6 +306,23 @@ def test_a_pause_between_the_guards_and_the_commit_wins(shop: Shop) -> None:
     assert (held.state, held.reason, shop.running) == (State.WAITING, Reason.PAUSED_BY_PERSON, "v1.3.0")
 
 
+def test_a_mark_between_the_looks_into_the_catalogue_and_the_book_counts(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The release it would go to is called bad right before the book is read: the commit would not notice."""
+    with shop.site() as site:
+        site.ledger.catalogue.mark("shop", "v1.2.0", Mark.KNOWN_GOOD, by="ann", why="ran for months")
+        read = site.ledger.booking.read
+
+        def marking(campaign: str, service: str) -> object:
+            site.ledger.catalogue.mark("shop", "v1.2.0", Mark.KNOWN_BAD, by="bob", why="loses orders")
+            return read(campaign, service)
+
+        monkeypatch.setattr(site.ledger.booking, "read", marking)
+        held = fire(shop, site, guarded(to=(LastKnownGood(),)))
+    assert (held.state, shop.running) == (State.WAITING, "v1.3.0")
+
+
 def test_the_policy_binds_every_rule(shop: Shop) -> None:
     """A rule that acts only asks under a policy that lets none do more."""
     with shop.site() as site:

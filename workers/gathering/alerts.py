@@ -15,8 +15,8 @@ from rules.facts import AlertFacts, Fact, OtherAlert
 from rules.rule import Rule, Target
 from rules.templates import LabelMissing
 from workers.finding import Finder
+from workers.gathering.sparing import Sparing
 from workers.monitoring.alertmanager import Alertmanager
-from workers.monitoring.prometheus import Prometheus
 
 log = structlog.get_logger(__name__)
 
@@ -30,7 +30,7 @@ class Alerts:
 
     ledger: Ledger
     finder: Finder
-    prometheus: Prometheus | None
+    prometheus: Sparing | None
     alertmanager: Alertmanager | None
     _found: dict[tuple[str, str], tuple[str, ...] | None] = field(default_factory=dict)
     _firing: tuple[Alert, ...] | None = None

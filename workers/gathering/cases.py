@@ -18,7 +18,7 @@ from workers.finding import Finder
 from workers.gathering.alerts import Alerts
 from workers.gathering.answers import answers
 from workers.gathering.instances import belonging, instance_facts, service_facts
-from workers.monitoring.prometheus import Prometheus
+from workers.gathering.sparing import Sparing
 from workers.site import Site
 
 
@@ -57,14 +57,15 @@ class Gathering:
 
     site: Site
     _finder: Finder | None = None
-    _prometheus: Prometheus | None = None
+    _prometheus: Sparing | None = None
     _alerts: Alerts | None = None
     _closing: list[Callable[[], None]] = field(default_factory=list)
 
     def gather(self, asked: Asked) -> Gathered:
         """Gather everything. What cannot be known is left unknown; raises `Transient` where nothing can be said.
 
-        The book is read before anything else that changes with it: what changes later moves its version.
+        The book is read before anything else that changes with it: what changes later moves its version. Which
+        campaign to read, the catalogue says; it is read again, for what was said of releases meanwhile.
         """
         ledger, inventory = self.site.ledger, self.site.house.inventory
         where = belonging(asked.instance, asked.service, asked.observation, inventory)
@@ -83,6 +84,9 @@ class Gathering:
                 },
             )
         booked = ledger.booking.read(campaign, where.service)
+        catalogue = ledger.catalogue.of(where.service, where.environment)
+        if Release.of(asked.observation.names, catalogue).word != release:
+            return self.gather(asked)
         instance = instance_facts(
             ledger, asked.instance, where, asked.observation, left=asked.left, now_ms=booked.now_ms
         )
@@ -111,10 +115,11 @@ class Gathering:
             close()
         self._closing.clear()
 
-    def _ask(self) -> Prometheus | None:
+    def _ask(self) -> Sparing | None:
         if self._prometheus is None and self.site.prometheus is not None:
-            self._prometheus = self.site.prometheus()
-            self._closing.append(self._prometheus.close)
+            prometheus = self.site.prometheus()
+            self._prometheus = Sparing(prometheus)
+            self._closing.append(prometheus.close)
         return self._prometheus
 
     def _about(self) -> Alerts:
