@@ -16,7 +16,7 @@ from rules.judging import judge, judge_all
 from rules.knownplaces import find
 from rules.releases import NOTHING_TO_GO_BACK_TO
 from rules.rule import Gitops
-from rules.storms import service_word
+from rules.storms import service_words
 from rules.targets import with_besides
 
 if TYPE_CHECKING:
@@ -61,8 +61,18 @@ def _with_storm(
     world: World, ruleset: RuleSet, alerts: Sequence[Alert], matched: Mapping[str, Sequence[int]]
 ) -> World:
     """Count the services of the whole notification before anything is decided about one."""
-    words = {service_word(rule, alerts[at]): world.now_ms for rule in ruleset.rules for at in matched[rule.name]}
+    words = {
+        word: world.now_ms
+        for rule in ruleset.rules
+        for at in matched[rule.name]
+        for word in _services(rule, alerts[at], world)
+    }
     return replace(world, book=replace(world.book, storm={**world.book.storm, **words}))
+
+
+def _services(rule: Rule, alert: Alert, world: World) -> frozenset[str]:
+    located, _ = find(world, rule, alert, ())
+    return frozenset(one.service for one in located) or service_words(rule, alert, world.inventory)
 
 
 class _Judging:

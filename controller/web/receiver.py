@@ -16,7 +16,7 @@ import structlog
 from controller.ledger import Answer, Heard, HeardAlert
 from controller.web.memos import Memo
 from rules.notifications import BadAlert, BadBody, parse_notification
-from rules.storms import service_word
+from rules.storms import service_words
 
 if TYPE_CHECKING:
     from controller.ledger import Ledger
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from controller.web.metrics import Metrics
     from rules.alerts import Alert
     from rules.rulefile import RuleSet
+    from rules.services import Inventory
 
 log = structlog.get_logger(__name__)
 
@@ -44,7 +45,7 @@ class Prepared:
     bad_count: int
 
 
-def prepare(body: bytes, rules: RuleSet) -> Prepared:
+def prepare(body: bytes, rules: RuleSet, inventory: Inventory) -> Prepared:
     """Read `body` and match each alert alone; raises `BadBody`.
 
     Alerts that no rule matches and resolved ones are kept: an episode that is open because of earlier rules
@@ -55,7 +56,7 @@ def prepare(body: bytes, rules: RuleSet) -> Prepared:
         first = notification.bad[0]
         raise BadBody(f"alerts[{first.index}]", f"no alert of the body can be read; the first: {first.problem}")
     services: set[str] = set()
-    items = tuple(_heard(alert, rules, services) for alert in notification.alerts)
+    items = tuple(_heard(alert, rules, inventory, services) for alert in notification.alerts)
     firing = [item for item in items if item.firing]
     matched = sum(1 for item in firing if item.rule_digests)
     return Prepared(
@@ -73,11 +74,12 @@ def prepare(body: bytes, rules: RuleSet) -> Prepared:
     )
 
 
-def _heard(alert: Alert, rules: RuleSet, services: set[str]) -> HeardAlert:
+def _heard(alert: Alert, rules: RuleSet, inventory: Inventory, services: set[str]) -> HeardAlert:
     """Prepare one alert, and add the services that it seems to be about; rules that only observe count as well."""
     matched = rules.match(alert.labels) if alert.firing else ()
     interested = rules.of_interest(alert.labels) if alert.firing else ()
-    services.update(service_word(rule, alert) for rule in matched)
+    for rule in matched:
+        services |= service_words(rule, alert, inventory)
     digests = tuple(rule.digest for rule in matched)
     return HeardAlert(
         fingerprint=alert.fingerprint,
@@ -123,11 +125,12 @@ class Receiver:
         }
 
     def _prepared(self, body: bytes) -> Prepared:
-        rules = self._house.rules
+        reading = self._house.reading
+        rules = reading.rules
         key = self._memo.key(body)
         prepared = self._memo.get(key, rules)
         if prepared is None:
-            prepared = prepare(body, rules)
+            prepared = prepare(body, rules, reading.inventory)
             cost_bytes = 2 * len(body) + _BYTES_PER_ALERT * len(prepared.heard.items)
             self._memo.put(key, rules, prepared, cost_bytes)
         return prepared
