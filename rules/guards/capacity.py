@@ -59,9 +59,10 @@ def affected_alone(case: Case) -> Answer:
 
 
 def min_healthy(case: Case) -> Answer | None:
-    """Hold where too few of the others are healthy while this one changes; a campaign's first is always allowed.
+    """Hold where too few of the others are healthy while this one changes.
 
-    What is not known to be healthy does not count as healthy.
+    What is not known to be healthy does not count as healthy; only for a campaign's first it does, if nobody ever
+    looked at it. A first that is down itself goes: its service loses nothing.
     """
     needed_share = case.rule.guards.affected.min_healthy
     first = not any(
@@ -73,11 +74,17 @@ def min_healthy(case: Case) -> Answer | None:
     others = [peer for peer in peers or () if peer.id != case.instance.id]
     healthy = sum(1 for peer in others if peer.healthy)
     unknown = sum(1 for peer in others if peer.healthy is None)
+    unseen = sum(1 for peer in others if peer.healthy is None and peer.running is None)
     needed = floor(needed_share * total + _ROUNDING)
     said = f"{healthy} of {total} healthy" + (f", {unknown} unknown" if unknown else "")
     facts = (used("health of the others", case.service.peers, case.now_ms, said if peers is not None else None),)
-    if first:
-        return Answer(HEALTHY, Verdict.ALLOW, detail="the first of a campaign is always allowed", facts=facts)
+    if first and case.instance.healthy is not None and case.instance.healthy.value is False:
+        return Answer(
+            HEALTHY, Verdict.ALLOW, detail="it is not healthy now: the service loses nothing", facts=facts
+        )
+    if first and (peers is None or (unseen and healthy + unseen >= needed)):
+        detail = f"{said}; nobody has looked at them yet, and the first of a campaign may go"
+        return Answer(HEALTHY, Verdict.ALLOW, detail=detail, facts=facts)
     if healthy >= needed:
         return Answer(HEALTHY, Verdict.ALLOW, detail=f"{said}, and {needed} have to be", facts=facts)
     unsaid = f" ({unknown} are not known to be healthy, and do not count)" if unknown else ""

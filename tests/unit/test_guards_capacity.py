@@ -8,7 +8,7 @@ import pytest
 from testbed.judged import RULE, WEB1, WEB2, alert_facts, case, guarded, instance_facts, other, service
 
 from rules.decisions import Outcome, Reason
-from rules.facts import Campaign, Case, Member, MemberState, Peer
+from rules.facts import Campaign, Case, Fact, Member, MemberState, Peer
 from rules.judging import judge, judge_all
 from rules.limits import Affected
 
@@ -63,8 +63,10 @@ def test_how_many_there_are_must_be_known() -> None:
 @pytest.mark.parametrize(
     ("name", "judged", "outcome"),
     [
-        ("the first always goes", of(4, healthy=0, min_healthy=0.5, max_share=1.0), Outcome.ROLL_BACK),
-        ("those that wait have not begun", of(4, W, healthy=0, min_healthy=0.5, max_share=1.0), Outcome.ROLL_BACK),
+        ("the first of a service that is down", of(4, healthy=0, min_healthy=0.5, max_share=1.0), Outcome.HOLD),
+        ("the first, and nobody knows how they are", of(4, min_healthy=0.5, max_share=1.0), Outcome.HOLD),
+        ("those that wait count", of(4, W, healthy=2, min_healthy=0.5, max_share=1.0), Outcome.ROLL_BACK),
+        ("the only one: half of one, rounded down, is none", of(1, min_healthy=0.5), Outcome.ROLL_BACK),
         ("half of four is two", of(4, R, healthy=2, min_healthy=0.5, max_share=1.0), Outcome.ROLL_BACK),
         ("one of four", of(4, R, healthy=1, min_healthy=0.5, max_share=1.0), Outcome.HOLD),
         ("half of five, rounded down", of(5, R, healthy=2, min_healthy=0.5, max_share=1.0), Outcome.ROLL_BACK),
@@ -76,6 +78,24 @@ def test_min_healthy_counts_the_others(name: str, judged: Case, outcome: Outcome
     found = judge(judged)
     assert found.outcome is outcome, name
     assert found.reason is (Reason.TOO_FEW_HEALTHY if outcome is Outcome.HOLD else Reason.ALLOWED)
+
+
+def test_a_first_that_is_down_itself_takes_nothing_from_its_service() -> None:
+    down = Fact(value=False, source="health check", at_ms=0)
+    first, second = (of(4, *members, healthy=0, min_healthy=0.5, max_share=1.0) for members in ((), (R,)))
+    assert judge(replace(first, instance=replace(first.instance, healthy=down))).outcome is Outcome.ROLL_BACK
+    held = judge(replace(second, instance=replace(second.instance, healthy=down)))
+    assert held.reason is Reason.TOO_FEW_HEALTHY
+
+
+def test_the_first_of_a_service_that_nobody_has_looked_at_yet_goes() -> None:
+    unseen = service(*(Peer(one, None, healthy=None) for one in (WEB1, "web3", "web4")))
+    limits = guarded(affected=Affected(10, 0.34, 0.5))
+    assert judge(case(rule=limits, service=unseen)).outcome is Outcome.ROLL_BACK
+    second = Campaign("c", (Member("web5", R),))
+    assert judge(case(rule=guarded(affected=Affected(10, 1.0, 0.5)), service=unseen, campaign=second)).reason is (
+        Reason.TOO_FEW_HEALTHY
+    )
 
 
 def test_unknown_health_is_told() -> None:
