@@ -88,15 +88,21 @@ class Catalogue:
         """
         known = frozenset(names)
         manifest = self.manifest_of(known)
+        alike = [] if manifest is None else self._same_bits(known | manifest.names)
+        called = [manifest, *alike] if manifest is not None else []
         found = [
             self.marks[word]
             for word in sorted(self.marks)
-            if word in known or (manifest is not None and manifest.is_called(word))
+            if word in known or any(one.is_called(word) for one in called)
         ]
         strongest = UNMARKED
         for one in found:
             strongest = one if outweighs(one, strongest) else strongest
         return strongest
+
+    def _same_bits(self, names: frozenset[str]) -> list[Manifest]:
+        """Return every manifest of the same bits: one build may be registered under several versions."""
+        return [one for one in self.manifests if one.likeness(names) is Likeness.SAME_BITS]
 
 
 DIGEST = "sha256:"

@@ -31,7 +31,7 @@ def after_rollback(
         ours = not hand_is_told and _came_by(past, one, one.arrival.value, change.at_ms)
         return replace(one, left=left, arrival=_by_us(one.arrival) if ours else one.arrival)
     if one.arrival.value.by_ms > change.at_ms:
-        return one  # it came again
+        return replace(one, left=left)  # it came again
     return replace(one, left=left, made_by=one.made_by or EARLIER)
 
 

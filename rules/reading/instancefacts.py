@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field, WithJsonSchema, model_validator
@@ -216,10 +217,11 @@ class InstanceFacts(FactSection):
         return LastChange(ours[-1].at.between(now_ms)[1], ours[-1].by.who or "earlier")
 
     def just_left(self) -> frozenset[str]:
-        """Return what it was rolled back from and which did not come again since."""
-        left = set(self.left)
-        for before, after in zip(self.history or (), (self.history or ())[1:], strict=False):
-            left.discard(after.release)
+        """Return what it was rolled back from, less what came again since, unless that is what runs now."""
+        left, came = set(self.left), self.history or []
+        for before, after in pairwise(came):
+            if after is not came[-1]:
+                left.discard(after.release)
             if after.by.hand is Hand.ROLLBACK:
                 left.add(before.release)
         return frozenset(left)
