@@ -111,7 +111,9 @@ def test_what_nobody_repeats_for_a_week_is_not_held_against_anything(ledger: Led
     with redis_server.client() as client:
         client.hincrby("rc:episode:aa", "heard", -8 * 86_400_000)
     assert fingerprints(ledger, "d1") == set()
-    ledger.hear(Heard.of([HeardAlert("aa", True, 1_000, LABELS, "{}", (), ("d1",))]))
+    with redis_server.client() as client:
+        assert not client.exists("rc:firing:d1"), "and no look at the others has to pass it by"
+    ledger.hear(Heard.of([alert("aa", others=("d1",))]))
     assert fingerprints(ledger, "d1") == {"aa"}
 
 

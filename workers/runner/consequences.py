@@ -24,6 +24,7 @@ _LIFTS = frozenset({End.INEFFECTIVE, End.FAILED})
 """Where the release was not shown to be the cause, its mark goes back to what it was."""
 _UNDER_WAY = frozenset({MemberState.WAITING, MemberState.STARTED})
 _STORM_SAID_EVERY_MS = 3_600_000
+_ASKED_SAID_EVERY_MS = 1_800_000
 
 
 class Consequences:
@@ -99,7 +100,8 @@ class Consequences:
             untouched=("every other instance of the service",),
         )
         message = texts.asked(about, detail=judgement.detail, now_ms=now_ms, until_ms=asked["until_ms"])
-        self._ledger.outbox.put(message, f"asked:{rollback.id}:{asked['plan']}")
+        half_hour = int(asked["until_ms"]) // _ASKED_SAID_EVERY_MS  # a question that a hold ended is asked anew
+        self._ledger.outbox.put(message, f"asked:{rollback.id}:{asked['plan']}:{half_hour}")
 
     def _demote(self, rollback: Rollback) -> None:
         why = f"rollback {rollback.id} did not help: the alert went on"

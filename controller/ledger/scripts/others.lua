@@ -10,6 +10,9 @@ for _, fingerprint in ipairs(redis.call('SMEMBERS', key('firing', digest))) do
     redis.call('SREM', key('firing', digest), fingerprint)
   elseif now - (tonumber(e[3] or nil) or now) < SILENT_MOST then
     found[#found + 1] = {fingerprint, e[2], e[3], e[4] or '{}', e[5] or '{}', e[6] or ''}
+  else                                   -- off the list as well, until `hear` files it again
+    redis.call('SREM', key('firing', digest), fingerprint)
+    redis.call('HDEL', k, 'firing')
   end
 end
 return found
