@@ -113,6 +113,31 @@ def test_a_second_run_that_changed_nothing_gives_back_its_own_start_only(ledger:
     assert len(starts(ledger)) == 1
 
 
+def test_what_is_given_back_is_nobody_elses(ledger: Ledger) -> None:
+    """One instance has gone back and gets the release anew, while another that had begun changes nothing."""
+    first, other = begin(ledger, "web1"), begin(ledger, "web2")
+    commit(ledger, first, "a1")
+    commit(ledger, other, "a1")
+    end(ledger, first)
+    again = begin(ledger, "web1")
+    end(ledger, other, changed=False)
+    assert len(starts(ledger)) == 1, "the change of the first"
+    commit(ledger, again, "a2")
+    assert len(starts(ledger)) == 2
+
+
+def test_who_comes_anew_while_another_is_under_way_is_counted(ledger: Ledger) -> None:
+    """A campaign that never quite ends is no way around the limits."""
+    first, other = begin(ledger, "web1"), begin(ledger, "web2")
+    commit(ledger, first, "a1")
+    commit(ledger, other, "a1")
+    end(ledger, first)
+    again = begin(ledger, "web1")
+    assert CAMPAIGN not in starts(ledger), "its own run has not begun: it is judged against the limits"
+    commit(ledger, again, "a2")
+    assert len(starts(ledger)) == 2
+
+
 def test_who_recovered_before_opens_no_wave_now(ledger: Ledger) -> None:
     """Twelve canaries got the release anew: the waves begin with one again, and not with half of them."""
     hosts = [f"web{n}" for n in range(12)]

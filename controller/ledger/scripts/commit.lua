@@ -47,4 +47,6 @@ if ARGV[6] ~= '' then
 end
 set_fields(record, ARGV[7])
 redis.call('HSET', record, 'state', 'acting', 'effect', ARGV[4], 'from', ARGV[6], 'attempts', '0', 'committed_at', ms(now))
-return {'ok', ms(redis.call('HINCRBY', BOOK, 'version', 1))}
+local version = ms(redis.call('HINCRBY', BOOK, 'version', 1))
+redis.call('HSET', record, 'committed_in', version)
+return {'ok', version}

@@ -19,7 +19,8 @@ local function begin_anew()
     if r[2] ~= 'ended' then unfinished[#unfinished + 1] = member end
   end
   if not again then return end
-  redis.call('HSET', kept, 'run', redis.call('HGET', kept, 'joined') or '0')
+  redis.call('HSET', kept, 'run', redis.call('HGET', kept, 'joined') or '0', 'run_in',
+    redis.call('HGET', BOOK, 'version') or '0')
   for _, member in ipairs(unfinished) do
     redis.call('ZADD', members, ms(redis.call('HINCRBY', kept, 'joined', 1)), member)
   end

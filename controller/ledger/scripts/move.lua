@@ -83,8 +83,11 @@ local function give_back(campaign)
     for i = 1, #before, 2 do redis.call('HSET', last, before[i], before[i + 1]) end
     redis.call('PEXPIRE', last, EFFECT_KEPT)
   end
-  if campaign == '' or has_begun(campaign, id) then return end
-  for _, line in ipairs(lines_of(campaign)) do redis.call('ZREM', P .. 'campaigns', line[1]) end
+  for _, line in ipairs(lines_of(campaign)) do
+    if not changes_since(campaign, 'committed_at', tonumber(line[2]), id) then
+      redis.call('ZREM', P .. 'campaigns', line[1])
+    end
+  end
 end
 
 if to == 'ended' then

@@ -53,16 +53,23 @@ local function rouse(id)
   redis.call('HSET', key('rollback', id), 'roused', '1')
 end
 
--- Whether a campaign has begun to change things since its release came anew, one rollback left out of account.
-local function has_begun(campaign, without)
-  local run = redis.call('HGET', key('campaign', campaign), 'run') or '0'
-  for _, member in ipairs(redis.call('ZRANGEBYSCORE', key('members', campaign), '(' .. run, '+inf')) do
+-- Whether a campaign has begun to change things since, one rollback left out of account. `by` is what tells when:
+-- 'committed_at', or 'committed_in', the version of the book, which no two commits have in common.
+local function changes_since(campaign, by, since, without)
+  for _, member in ipairs(redis.call('ZRANGE', key('members', campaign), 0, -1)) do
     if member ~= without then
-      local r = redis.call('HMGET', key('rollback', member), 'effect', 'state', 'changed')
-      if r[1] and r[1] ~= '' and (r[2] ~= 'ended' or r[3] == '1') then return true end
+      local r = redis.call('HMGET', key('rollback', member), by, 'state', 'changed')
+      local at = tonumber(r[1] or nil)
+      if at and at >= since and (r[2] ~= 'ended' or r[3] == '1') then return true end
     end
   end
   return false
+end
+
+-- The same since its release came anew: the run of a campaign that is on.
+local function has_begun(campaign, without)
+  local anew = tonumber(redis.call('HGET', key('campaign', campaign), 'run_in') or '0')
+  return changes_since(campaign, 'committed_in', anew + 1, without)
 end
 
 -- Every word on a service's releases is audited, and whoever chose a release before it chooses again.
