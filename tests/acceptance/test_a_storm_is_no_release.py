@@ -66,4 +66,8 @@ def test_five_services_go_back_in_parallel(calm: Guarded) -> None:
     for name in FEW:
         calm.becomes(name, state="ended", outcome="recovered")
     assert [calm.shops[name].restarts() for name in FEW] == [1] * len(FEW)
-    assert len(calm.people.told("Rolling back")) == len(FEW)
+    until(
+        lambda: len(calm.people.told("Rolling back")) == len(FEW),
+        within_s=20,
+        what="people are told of each campaign",
+    )

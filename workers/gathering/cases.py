@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from controller.ledger import Episode
 from controller.ledger.booking import Booked
@@ -19,6 +19,7 @@ from workers.gathering.alerts import Alerts
 from workers.gathering.answers import answers
 from workers.gathering.instances import belonging, instance_facts, service_facts
 from workers.gathering.sparing import Sparing
+from workers.gathering.storms import by_service
 from workers.site import Site
 
 
@@ -91,6 +92,8 @@ class Gathering:
             ledger, asked.instance, where, asked.observation, left=asked.left, now_ms=booked.now_ms
         )
         service = service_facts(ledger, asked.instance, where, inventory, catalogue, booked.lock)
+        storm = by_service(ledger, booked.book.storm, asked.instance.id, self.site.policy)
+        book = replace(booked.book, storm=storm)
 
         def case(episode: Episode | None) -> Case:
             return Case(
@@ -99,7 +102,7 @@ class Gathering:
                 instance=instance,
                 service=service,
                 alert=None if episode is None else self._about().facts(asked.rule, episode, booked.now_ms),
-                book=booked.book,
+                book=book,
                 campaign=booked.campaign,
                 policy=self.site.policy,
                 answers=answers(self._ask(), asked.rule, episode.alert if episode else None, booked.now_ms),

@@ -18,6 +18,7 @@ from rules.instances import read_instance
 from rules.judgement import Judgement, shown
 from rules.marks import Mark
 from rules.telling import texts
+from workers.gathering.storms import by_service
 from workers.site import Site
 
 _LIFTS = frozenset({End.INEFFECTIVE, End.FAILED})
@@ -131,7 +132,8 @@ class Consequences:
                 yield texts.Member(member.instance, record.outcome or str(record.state), record.detail)
 
     def _storm(self, rollback: Rollback, detail: str, now_ms: int) -> None:
-        services = self._ledger.booking.read("", "").book.storm
+        counted = self._ledger.booking.read("", "").book.storm
+        services = by_service(self._ledger, counted, rollback.instance, self._site.policy)
         message = texts.storm(services, detail=detail, channels=self._channels(rollback))
         self._ledger.outbox.put(message, f"storm:{now_ms // _STORM_SAID_EVERY_MS}")
 
