@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -83,8 +83,8 @@ class Observation:
     platform: str = ""
 
     def runs(self, word: str) -> bool:
-        """Whether the running release is called `word`."""
-        return word in self.names
+        """Whether the running release is called `word`, with or without the v of a version."""
+        return is_called(word, self.names)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -93,3 +93,13 @@ class Observation:
             return ()
         release = next((release for release in self.releases if release.name == self.running), None)
         return self.running, *(release.aliases if release else ())
+
+
+def is_called(word: str, names: Collection[str]) -> bool:
+    """Whether a release with these names is meant by `word`: `1.3.0` says an alert, and `v1.3.0` a folder."""
+    return bare(word) in {bare(name) for name in names}
+
+
+def bare(word: str) -> str:
+    """Return a version without its v; any other word as it stands."""
+    return word[1:] if len(word) > 1 and word[0] == "v" and word[1].isdigit() else word

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from rules.decisions import Decision, Outcome, Reason
 from rules.instances import HostInstance, Instance, read_instance
+from rules.observations import is_called
 from rules.services import service_said_by
 from rules.templates import LabelMissing
 
@@ -87,7 +88,7 @@ def keep_running(
         wanted = rule.target.running.expand(alert.labels, alert.annotations)
     except LabelMissing as missing:
         return (), Decision(Outcome.REFUSE, Reason.LABEL_MISSING, str(missing))
-    kept = tuple(instance for instance, release in running.items() if wanted in release)
+    kept = tuple(instance for instance, names in running.items() if is_called(wanted, names))
     if kept or not running:
         return kept, None
     seen = ", ".join(

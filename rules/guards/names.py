@@ -7,6 +7,7 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 from rules.catalogue import DIGEST
+from rules.observations import bare
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -61,7 +62,7 @@ class Release:
         """Whether `word` names it, with or without the v of a version."""
         if self.manifest is not None and self.manifest.is_called(word):
             return True
-        return _bare(word) in {_bare(own) for own in (*self.words, _version(self.name))}
+        return bare(word) in {bare(own) for own in (*self.words, _version(self.name))}
 
     def same_as(self, other: Release) -> Same:
         """Tell whether two instances run the same release.
@@ -88,7 +89,7 @@ class Release:
 
     @property
     def _telling(self) -> frozenset[str]:
-        return frozenset(_bare(word) for word in self.words if not word.isdigit())
+        return frozenset(bare(word) for word in self.words if not word.isdigit())
 
 
 def running(case: Case) -> Release | None:
@@ -133,13 +134,9 @@ def _known(case: Case) -> Iterator[Release]:
 
 
 def _says(words: tuple[str, ...], name: str) -> bool:
-    return not name.isdigit() and _bare(name) in {_bare(word) for word in words}
+    return not name.isdigit() and bare(name) in {bare(word) for word in words}
 
 
 def _version(name: str) -> str:
     """Return a workload's release without the hash of its template."""
     return name.split("+", 1)[0]
-
-
-def _bare(word: str) -> str:
-    return word[1:] if len(word) > 1 and word[0] == "v" and word[1].isdigit() else word

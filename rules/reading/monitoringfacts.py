@@ -13,21 +13,26 @@ class SampleFacts(FactSection):
     """One sample of an answer."""
 
     labels: Annotated[Labels, Field(default_factory=dict, description="Its labels.")]
-    value: Annotated[float, Field(description="Its value.")]
+    value: Annotated[float, Field(description="Its value; NaN and +Inf too.", allow_inf_nan=True)]
 
 
 def _samples(value: Any) -> Any:
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return [{"value": float(value)}]
     if isinstance(value, list):
-        return [_floated(one) for one in value]
-    return value
+        return [_sample(one) for one in value]
+    return [{"value": _number(value)}] if isinstance(_number(value), float) else value
 
 
-def _floated(one: Any) -> Any:
-    if isinstance(one, dict) and isinstance(one.get("value"), int) and not isinstance(one["value"], bool):
-        return {**one, "value": float(one["value"])}
-    return {"value": float(one)} if isinstance(one, int | float) and not isinstance(one, bool) else one
+def _sample(one: Any) -> Any:
+    if isinstance(one, dict) and "value" in one:
+        return {**one, "value": _number(one["value"])}
+    return {"value": _number(one)} if isinstance(_number(one), float) else one
+
+
+def _number(value: Any) -> Any:
+    """Take numbers, and the words by which Prometheus writes what is none."""
+    if isinstance(value, str):
+        return float(value) if value in ("NaN", "+Inf", "-Inf") else value
+    return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
 def _onsets(value: Any) -> Any:
