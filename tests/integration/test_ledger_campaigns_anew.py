@@ -1,4 +1,4 @@
-"""The same bad release comes again: each run of a campaign has its own waves, and its own place among the limits."""
+"""The same bad release comes again: each run of a campaign has its own waves and its place among the limits."""
 
 from __future__ import annotations
 
