@@ -53,6 +53,7 @@ def shown(judgement: Judgement) -> dict[str, Any]:
             for answer in judgement.answers
         ],
         "candidates": [
-            {"release": c.release, "kept": c.kept, "reason": c.reason.value, "detail": c.detail} for c in candidates
+            {"release": c.release, "kept": c.kept, "reason": c.reason.value, "detail": c.detail}
+            for c in candidates
         ],
     }

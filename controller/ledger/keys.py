@@ -60,7 +60,13 @@ _JUDGED_EVERY_S = 10
 
 _MESSAGES_MOST = 1000
 """Messages that wait for one channel; beyond, the oldest is only counted."""
-_TELLING = {"SAID_KEPT": 7 * 86_400, "SENDING": 60, "RETELL_FIRST": 5, "RETELL_MAX": 900, "TOLD_WITHIN": 3 * 86_400}
+_TELLING = {
+    "SAID_KEPT": 7 * 86_400,
+    "SENDING": 60,
+    "RETELL_FIRST": 5,
+    "RETELL_MAX": 900,
+    "TOLD_WITHIN": 3 * 86_400,
+}
 """How long a message is not said again, how long one try may take, the pauses between tries, and their end."""
 
 

@@ -19,7 +19,7 @@ STALE, CAUSED = "stale-alert", "caused-by-release"
 
 
 _IN_STEP_MS = 5_000
-"""Clocks that are kept in step differ by less. Beyond it, up to `skew`, nobody knows which of the two was first."""
+"""Clocks that are kept in step differ by less. Beyond it, up to `skew`, nobody knows which was first."""
 
 
 def stale_alert(case: Case) -> Answer | None:

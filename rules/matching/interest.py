@@ -22,7 +22,7 @@ class Interest:
         self._kinds: dict[str, tuple[Rule, ...]] = {}
 
     def of(self, labels: Mapping[str, str]) -> tuple[Rule, ...]:
-        """Return the rules that look at an alert with these labels, those that match it among them, in file order."""
+        """Return the rules that look at an alert with these labels, in file order, those that match among them."""
         found = {rule.name for rule in self._alike(labels.get("alertname", ""))}
         found.update(rule.name for rule in self._signalled if _signals(rule, labels))
         return tuple(rule for rule in self._rules if rule.name in found) if found else ()

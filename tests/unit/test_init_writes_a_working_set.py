@@ -23,7 +23,7 @@ def _run(*words: str, answers: str | None = None) -> tuple[int, str]:
 @pytest.mark.parametrize("hosts", ["local", "web1, web2.example.org,10.0.0.3", "2001:db8::1"])
 @pytest.mark.parametrize("service", ["shop", "on", "1.10", "shop-v2.eu"])
 def test_what_is_written_passes_the_checks(tmp_path: Path, hosts: str, service: str) -> None:
-    """Whatever the service and its hosts are called; the one rule observes and goes back to what is known to be good."""
+    """Whatever the service and its hosts are called; the one rule observes, and goes back to known-good ones."""
     folder = tmp_path / "new"
     code, output = _run("init", str(folder), "--yes", "--service", service, "--hosts", hosts)
     assert code == 0, output
