@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,6 +31,8 @@ class HeardAlert:
     rule_digests: tuple[str, ...]
     other_digests: tuple[str, ...] = ()
     """Rules that it matches not, and that look at it all the same: another cause, a second signal, its kind."""
+    services: tuple[str, ...] = ()
+    """The services that it seems to be about, for the storm brake."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +47,6 @@ class Heard:
     truncated: int
     receiver: str
     chunks: tuple[tuple[bytes, bytes], ...]
-    services: bytes = b"[]"
-    """The services that the whole body is about, encoded, for the storm brake."""
 
     @classmethod
     def of(
@@ -55,7 +55,6 @@ class Heard:
         *,
         truncated: int = 0,
         receiver: str = "",
-        services: Iterable[str] = (),
     ) -> Heard:
         """Prepare a notification for the ledger."""
         rows = [
@@ -69,7 +68,7 @@ class Heard:
             (orjson.dumps([row[:5] for row in chunk]), orjson.dumps(chunk))
             for chunk in (rows[at : at + CHUNK] for at in range(0, len(rows), CHUNK))
         )
-        return cls(tuple(items), truncated, receiver, chunks, orjson.dumps(sorted(set(services))))
+        return cls(tuple(items), truncated, receiver, chunks)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,15 +96,16 @@ class Hearing:
     def hear(self, heard: Heard) -> Answer:
         """Record every alert of a notification; raises `LedgerUnavailable`, and then all may be sent again.
 
-        Each alert is atomic, the notification need not be: its retry finds what is already there.
+        Each alert is atomic, the notification need not be: its retry finds what is already there. All of it is looked
+        at before any of it is recorded: the services that are troubled anew are known with the first bell.
         """
         meta = orjson.dumps({"truncated": heard.truncated, "receiver": heard.receiver}).decode()
+        looks = [self._scripts.run("hear", "peek", "", look, meta, "[]") for look, _ in heard.chunks]
+        services = orjson.dumps(sorted(_troubled_anew(heard, looks)))
         total = [0, 0, 0, 0, 0]
-        for look, whole in heard.chunks:
-            row = self._scripts.run("hear", "peek", "", look, meta, "[]")
-            if row[0]:
-                row = self._record(whole, meta, heard.services, ring=row[4] > 0)
-            total = [a + int(b) for a, b in zip(total, row, strict=True)]
+        for (_, whole), look in zip(heard.chunks, looks, strict=True):
+            row = self._record(whole, meta, services, ring=look[4] > 0) if look[0] else look
+            total = [a + int(b) for a, b in zip(total, row[:5], strict=True)]
         return Answer(*total)
 
     def _record(self, chunk: bytes, meta: str, services: bytes, *, ring: bool) -> list[Any]:
@@ -118,3 +118,13 @@ class Hearing:
 
         result: list[Any] = self._scripts.transact(build)[0]
         return result
+
+
+def _troubled_anew(heard: Heard, looks: Sequence[Sequence[Any]]) -> set[str]:
+    """Return the services of alerts that begin with this notification; those that only go on are no news."""
+    return {
+        service
+        for at, look in enumerate(looks)
+        for place in look[5]
+        for service in heard.items[at * CHUNK + int(place) - 1].services
+    }

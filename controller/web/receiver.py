@@ -55,17 +55,11 @@ def prepare(body: bytes, rules: RuleSet, inventory: Inventory) -> Prepared:
     if notification.bad and not notification.alerts:
         first = notification.bad[0]
         raise BadBody(f"alerts[{first.index}]", f"no alert of the body can be read; the first: {first.problem}")
-    services: set[str] = set()
-    items = tuple(_heard(alert, rules, inventory, services) for alert in notification.alerts)
+    items = tuple(_heard(alert, rules, inventory) for alert in notification.alerts)
     firing = [item for item in items if item.firing]
     matched = sum(1 for item in firing if item.rule_digests)
     return Prepared(
-        heard=Heard.of(
-            items,
-            truncated=notification.truncated,
-            receiver=notification.receiver,
-            services=services,
-        ),
+        heard=Heard.of(items, truncated=notification.truncated, receiver=notification.receiver),
         matched=matched,
         ignored=len(firing) - matched,
         resolved=len(items) - len(firing),
@@ -74,12 +68,11 @@ def prepare(body: bytes, rules: RuleSet, inventory: Inventory) -> Prepared:
     )
 
 
-def _heard(alert: Alert, rules: RuleSet, inventory: Inventory, services: set[str]) -> HeardAlert:
-    """Prepare one alert, and add the services that it seems to be about; rules that only observe count as well."""
+def _heard(alert: Alert, rules: RuleSet, inventory: Inventory) -> HeardAlert:
+    """Prepare one alert; for the storm brake, rules that only observe count as well."""
     matched = rules.match(alert.labels) if alert.firing else ()
     interested = rules.of_interest(alert.labels) if alert.firing else ()
-    for rule in matched:
-        services |= service_words(rule, alert, inventory)
+    services = {service for rule in matched for service in service_words(rule, alert, inventory)}
     digests = tuple(rule.digest for rule in matched)
     return HeardAlert(
         fingerprint=alert.fingerprint,
@@ -89,6 +82,7 @@ def _heard(alert: Alert, rules: RuleSet, inventory: Inventory, services: set[str
         annotations_json=_json(alert.annotations),
         rule_digests=digests,
         other_digests=tuple(rule.digest for rule in interested if rule.digest not in digests),
+        services=tuple(sorted(services)),
     )
 
 

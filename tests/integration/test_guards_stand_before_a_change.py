@@ -224,8 +224,10 @@ def test_a_deployment_under_way_is_waited_for(shop: Shop) -> None:
 def test_a_storm_stops_everything(shop: Shop) -> None:
     """Many services at once are no release's fault; the count is of the whole body, before anything is rung."""
     with shop.site() as site:
-        others = [HeardAlert(f"b{n}", True, now_ms(), "{}", "{}", ("d9",)) for n in range(20)]
-        site.ledger.hear(Heard.of(others, services=[f"service{n}" for n in range(20)]))
+        others = [
+            HeardAlert(f"b{n}", True, now_ms(), "{}", "{}", ("d9",), services=(f"service{n}",)) for n in range(20)
+        ]
+        site.ledger.hear(Heard.of(others))
         with shop.server.client() as client:
             client.delete("rq:queue:rollback")
         held = fire(shop, site, guarded())

@@ -11,10 +11,10 @@ LABELS = '{"alertname":"HighErrorRate"}'
 
 
 def alert(
-    fp: str, *, firing: bool = True, rules: tuple[str, ...] = (), others: tuple[str, ...] = ()
+    fp: str, *, firing: bool = True, rules: Digests = (), others: Digests = (), of: str = ""
 ) -> HeardAlert:
-    """Return one alert."""
-    return HeardAlert(fp, firing, 1_000, LABELS, "{}", rules, others)
+    """Return one alert, of a service."""
+    return HeardAlert(fp, firing, 1_000, LABELS, "{}", rules, others, (of,) if of else ())
 
 
 def version(ledger: Ledger) -> str:
@@ -29,9 +29,9 @@ def fingerprints(ledger: Ledger, digest: str) -> set[str]:
 
 def test_the_whole_body_counts_before_any_of_it_rings(ledger: Ledger) -> None:
     """The services of a body of three chunks are all known with the first bell."""
-    items = [alert(f"{n:04x}", rules=("d1",)) for n in range(1_200)]
+    items = [alert(f"{n:04x}", rules=("d1",), of=f"svc{n % 40}") for n in range(1_200)]
     before = version(ledger)
-    ledger.hear(Heard.of(items, services=[f"svc{n}" for n in range(40)]))
+    ledger.hear(Heard.of(items))
     book = ledger.booking.read("", "").book
     assert len(book.storm) == 40
     assert book.version != before
@@ -39,9 +39,9 @@ def test_the_whole_body_counts_before_any_of_it_rings(ledger: Ledger) -> None:
 
 def test_what_was_counted_is_no_news(ledger: Ledger) -> None:
     """The same service matched again moves no guard's facts."""
-    ledger.hear(Heard.of([alert("a1", rules=("d1",))], services=["shop"]))
+    ledger.hear(Heard.of([alert("a1", rules=("d1",), of="shop")]))
     before = version(ledger)
-    ledger.hear(Heard.of([alert("a2", rules=("d1",))], services=["shop"]))
+    ledger.hear(Heard.of([alert("a2", rules=("d1",), of="shop")]))
     assert version(ledger) == before
 
 
@@ -97,11 +97,11 @@ def test_a_repeat_that_was_cut_off_is_heard_as_such_at_once(ledger: Ledger, redi
 
 def test_a_service_that_is_matched_again_after_a_while_is_news(ledger: Ledger, redis_server: Redis) -> None:
     """It was outside the window of the brake, and is in it now: whoever asked the guards asks them again."""
-    ledger.hear(Heard.of([alert("a1", rules=("d1",))], services=["shop"]))
+    ledger.hear(Heard.of([alert("a1", rules=("d1",), of="shop")]))
     with redis_server.client() as client:
         client.zincrby("rc:storm", -600_000, "shop")
     before = version(ledger)
-    ledger.hear(Heard.of([alert("a2", rules=("d1",))], services=["shop"]))
+    ledger.hear(Heard.of([alert("a2", rules=("d1",), of="shop")]))
     assert version(ledger) != before
 
 
@@ -121,3 +121,13 @@ def test_more_alerts_than_anybody_looks_through_are_known_to_be_more(ledger: Led
     """Redis is never asked to read all of a flood; that there is more is told."""
     ledger.hear(Heard.of([alert(f"{n:04x}", others=("d1",)) for n in range(OTHERS_MOST + 100)]))
     assert len(ledger.booking.others("d1")) == OTHERS_MOST + 1
+
+
+def test_what_only_goes_on_is_no_storm(ledger: Ledger, redis_server: Redis) -> None:
+    """A group is sent whole with each alert that joins it: those that have long been firing count no more."""
+    group = [alert(f"{n:02x}", rules=("d1",), of=f"svc{n}") for n in range(12)]
+    ledger.hear(Heard.of(group))
+    with redis_server.client() as client:
+        client.delete("rc:storm")
+    ledger.hear(Heard.of([*group, alert("ff", rules=("d1",), of="shop")]))
+    assert set(ledger.booking.read("", "").book.storm) == {"shop"}

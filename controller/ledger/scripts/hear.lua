@@ -1,12 +1,14 @@
 -- The episodes of one chunk of a notification. ARGV: 'peek' | 'record', notification id, items, meta, [service, …].
 -- items: JSON [[fingerprint, 1 firing | 0 resolved, startsAt ms, [rule digest, …], [digest of a rule it is only of
--- interest to, …], labels, annotations], …]. The services are those of the whole body, for the storm brake.
+-- interest to, …], labels, annotations], …]. The services are those of all alerts that begin
+-- with the body, for the storm brake.
 -- 'peek' writes nothing and tells whether 'record' would: a repeated body costs one round trip and no write.
--- Returns {alerts to write, known, stragglers, closed, pairs to resolve}.
+-- Returns {alerts to write, known, stragglers, closed, pairs to resolve, places of the alerts that begin}.
 local record = ARGV[1] == 'record'
 local id = ARGV[2]
 local items = cjson.decode(ARGV[3])
 local truncated = cjson.decode(ARGV[4]).truncated or 0
+local begins = {}
 local writes, known, stragglers, closings, pairs_new = 0, 0, 0, 0, 0
 
 -- How a firing alert stands to what is remembered of its fingerprint.
@@ -79,7 +81,7 @@ local function ask(k, fingerprint, digests)
   end
 end
 
-local function firing(k, item, e)
+local function firing(k, item, e, at)
   local first, heard, closed = tonumber(e[1] or nil), tonumber(e[2] or nil), e[3]
   local fingerprint, starts, digests, others = item[1], item[3], item[4], item[5]
   local verdict = judge(first, heard, closed, starts)
@@ -101,6 +103,7 @@ local function firing(k, item, e)
     end
   end
   writes = writes + 1
+  if verdict ~= 'same' and #digests > 0 then begins[#begins + 1] = at end
   if not record then
     ask(k, fingerprint, missing)
     return
@@ -140,10 +143,10 @@ local function resolved(k, item, e)
   end
 end
 
-for _, item in ipairs(items) do
+for at, item in ipairs(items) do
   local k = key('episode', item[1])
   local e = read(k, item[4])
-  if item[2] == 1 then firing(k, item, e) else resolved(k, item, e) end
+  if item[2] == 1 then firing(k, item, e, at) else resolved(k, item, e) end
 end
 
 -- The whole body counts before any of it rings; what was matched anew is news to the guards.
@@ -157,4 +160,4 @@ if record and pairs_new > 0 then
   redis.call('HSET', key('notification', id), '#meta', ARGV[4], '#at', ms(now))
   first_bell(id)
 end
-return {writes, known, stragglers, closings, pairs_new}
+return {writes, known, stragglers, closings, pairs_new, begins}
