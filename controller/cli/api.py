@@ -74,7 +74,7 @@ class Api:
             why = getattr(cause, "strerror", None) or cause
             raise Unreachable(
                 f"The controller at {self.url} does not answer: {why}. "
-                "Start it with `rollbackctl serve`, or say where it is with --url."
+                "Start it with `rollbackctl up` or `rollbackctl serve`, or say where it is with --url."
             ) from error
 
     def _read(self, body: bytes) -> dict[str, Any]:

@@ -97,7 +97,8 @@ def run(argv: Sequence[str]) -> int:
         try:
             child = subprocess.Popen(argv)
         except FileNotFoundError:
-            say(f"{argv[0]}: there is no such command.", err=True)
+            hint = " Options come before the service." if argv[0].startswith("-") else ""
+            say(f"{argv[0]}: there is no such command.{hint}", err=True)
             return _NOT_FOUND
         except OSError as error:
             say(f"{argv[0]}: {error.strerror}.", err=True)

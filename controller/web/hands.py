@@ -89,8 +89,9 @@ class Hands:
         ended = [scope for scope in scopes if self._ledger.hands.resume(scope, by, asked.reason)]
         left = pauses_shown(self._ledger)
         if not ended and not asked.all:
-            others = ", ".join(pause["scope"] or "everything" for pause in left) or "nothing"
-            raise Refusal(404, f"{asked.scope or 'everything'} is not paused; paused now: {others}", field="scope")
+            others = ", ".join(pause["scope"] or "all rules" for pause in left)
+            still = f"what is paused: {others}" if others else "nothing is paused"
+            raise Refusal(404, f"there is no pause of {asked.scope or 'all rules'}; {still}", field="scope")
         return json_response({"resumed": ended, "pauses": left})
 
     def list_suspensions(self) -> Response:

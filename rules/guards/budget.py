@@ -48,7 +48,7 @@ def limits(case: Case) -> Answer | None:
         return Answer(LIMITS, Verdict.ALLOW, detail="its campaign has started, and is counted already")
     of_rule = [start.at_ms for start in starts.values() if start.rule == case.rule.name]
     of_all = [start.at_ms for start in starts.values()]
-    asked = [(f"rule {case.rule.name}", of_rule, case.rule.guards.limits)]
+    asked = [(f"rule {case.rule.name}" if case.rule.name else "no rule", of_rule, case.rule.guards.limits)]
     if case.policy.limits is not None:
         asked.append(("the policy", of_all, case.policy.limits))
     facts = tuple(

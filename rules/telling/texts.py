@@ -59,8 +59,8 @@ def asked(about: About, *, detail: str, now_ms: int, until_ms: int | None) -> Me
         *(f"Stays as it is: {clean(text, 200)}" for text in about.untouched),
         "",
         f"Yes: rollbackctl approve {about.rollback}",
-        f"No: rollbackctl deny {about.rollback}",
-        f"Nothing happens without an answer{until(until_ms, now_ms)}.",
+        f"No: rollbackctl deny {about.rollback} --reason WHY",
+        f"It waits for an answer{until(until_ms, now_ms)}. Without one nothing is changed.",
         f"To take it back afterwards: rollbackctl undo {about.rollback}",
     ]
     return _message(Kind.ASKED, about, f"Approve? {_way(about)}", lines)

@@ -22,7 +22,7 @@ def facts(judgement: Mapping[str, Any]) -> Iterator[str]:
         yield "Known:"
         yield from (f"- {fact}" for fact in list(seen)[:_FACTS_MOST])
     if len(seen) > _FACTS_MOST:
-        yield f"- and {len(seen) - _FACTS_MOST} more facts"
+        yield f"- and {len(seen) - _FACTS_MOST} more"
 
 
 def _fact(fact: Mapping[str, Any]) -> str:

@@ -108,7 +108,7 @@ def test_a_server_that_is_not_there_is_3(local: Installation) -> None:
     """Whatever the command."""
     done = run(local, "status")
     assert done.returncode == 3
-    assert "Start it with `rollbackctl serve`" in done.stderr
+    assert "Start it with `rollbackctl up` or `rollbackctl serve`" in done.stderr
 
 
 def test_a_rollback_that_waits_can_be_cancelled(local: Installation, canary: LocalShop) -> None:

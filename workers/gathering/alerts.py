@@ -73,7 +73,8 @@ class Alerts:
         except RollbackError as e:
             log.warning("onset.unknown", fingerprint=episode.fingerprint, error=str(e))
             if rule.when.alert_for_s is None:
-                raise NotYet(e.reason, f"when the trouble began is not known yet: {e}", retry_after_s=5) from e
+                said = f"when the trouble began is not known yet: {e} A rule with `alert-for` need not wait"
+                raise NotYet(e.reason, said, retry_after_s=5) from e
             return None
 
     def _from_alertmanager(self) -> tuple[Alert, ...] | None:
