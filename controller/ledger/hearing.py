@@ -96,8 +96,8 @@ class Hearing:
     def hear(self, heard: Heard) -> Answer:
         """Record every alert of a notification; raises `LedgerUnavailable`, and then all may be sent again.
 
-        Each alert is atomic, the notification need not be: its retry finds what is already there. All of it is looked
-        at before any of it is recorded: the services that are troubled anew are known with the first bell.
+        Each alert is atomic, the notification need not be: its retry finds what is already there. All of it is
+        looked at before any of it is recorded: the services troubled anew are known with the first bell.
         """
         meta = orjson.dumps({"truncated": heard.truncated, "receiver": heard.receiver}).decode()
         looks = [self._scripts.run("hear", "peek", "", look, meta, "[]") for look, _ in heard.chunks]

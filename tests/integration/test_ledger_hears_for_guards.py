@@ -11,7 +11,7 @@ LABELS = '{"alertname":"HighErrorRate"}'
 
 
 def alert(
-    fp: str, *, firing: bool = True, rules: Digests = (), others: Digests = (), of: str = ""
+    fp: str, *, firing: bool = True, rules: tuple[str, ...] = (), others: tuple[str, ...] = (), of: str = ""
 ) -> HeardAlert:
     """Return one alert, of a service."""
     return HeardAlert(fp, firing, 1_000, LABELS, "{}", rules, others, (of,) if of else ())
