@@ -14,14 +14,15 @@ from controller.cli.terminal import print_json, say
 @click.command("approve")
 @click.argument("ident", metavar="ID")
 @click.option("--reason", default="", help="Why; kept in the audit.")
+@click.option("--to", default="", metavar="RELEASE", help="The release you read of; another is not approved.")
 @json_option
 @api_options
-def command(*, ident: str, reason: str, as_json: bool, config: Path | None, url: str | None) -> None:
+def command(*, ident: str, reason: str, to: str, as_json: bool, config: Path | None, url: str | None) -> None:
     """Say yes to a rollback that asks.
 
     The yes is for its plan: if another release runs by the time it begins, it asks again.
     """
-    record = api(config, url).post(path_of(ident, "approve"), {"reason": reason})
+    record = api(config, url).post(path_of(ident, "approve"), {"reason": reason, "to": to})
     if as_json:
         print_json(record)
         return

@@ -137,11 +137,14 @@ class Rollbacks:
         """Have a pair asked again if a rollback changes nothing; False where that one is over already."""
         return bool(self._scripts.run("behind", ident, fingerprint, rule_digest))
 
-    def approve(self, ident: str, *, by: str) -> Rollback:
-        """Allow the plan that a rollback asks about, and no other. Raises `MovedOn` where it asks nothing."""
+    def approve(self, ident: str, *, by: str, to: str = "") -> Rollback:
+        """Allow the plan that a rollback asks about, and no other. Raises `MovedOn` where it asks nothing.
+
+        `to` is the release that the person read of; where it would go to another by now, nothing is allowed.
+        """
 
         def build(pipe: Any) -> None:
-            self._scripts.queue(pipe, "approve", ident, by)
+            self._scripts.queue(pipe, "approve", ident, by, to)
             self._doorbell.ring(pipe, ident, 0)
 
         verdict, state = self._scripts.transact(build)[0]

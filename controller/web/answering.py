@@ -9,7 +9,7 @@ from flask import Blueprint, Response, request
 
 from controller.ledger import MovedOn
 from controller.settings import Role
-from controller.web.inputs import DenyAsked, Said, UndoAsked, read_input
+from controller.web.inputs import ApproveAsked, DenyAsked, UndoAsked, read_input
 from controller.web.refusals import Refusal, json_response
 from controller.web.undoing import undo
 
@@ -46,13 +46,13 @@ class Answering:
     def approve(self, ident: str) -> Response:
         """Allow the plan that a rollback asks about; a plan that changed since is asked about again."""
         by = self._admit(Role.APPROVE)
-        why = read_input(request, Said).reason
+        said = read_input(request, ApproveAsked)
         asked = existing(self._ledger, ident)
         try:
-            rollback = self._ledger.rollbacks.approve(ident, by=by)
+            rollback = self._ledger.rollbacks.approve(ident, by=by, to=said.to)
         except MovedOn as error:
             raise Refusal(409, _asks_nothing(asked, str(error))) from error
-        self._ledger.hands.note(by, "approve", ident, why)
+        self._ledger.hands.note(by, "approve", ident, said.reason)
         return json_response(rollback.public())
 
     def deny(self, ident: str) -> Response:
@@ -90,4 +90,4 @@ def _asks_nothing(rollback: Rollback, problem: str) -> str:
     ident = rollback.id
     if rollback.approved_by:
         return f"{ident} was approved by {rollback.approved_by}; `rollbackctl show {ident}` tells how it goes on"
-    return f"{ident} asks nothing: {problem}; `rollbackctl status` lists what waits for an answer"
+    return f"{ident} is not approved: {problem}; `rollbackctl status` lists what waits for an answer"

@@ -149,6 +149,13 @@ class Said(_Strict):
     reason: Sentence = ""
 
 
+class ApproveAsked(_Strict):
+    """A person says yes to what a rule asks. `to` is the release they read of; another is not approved by it."""
+
+    reason: Sentence = ""
+    to: Annotated[str, Field(max_length=253)] = ""
+
+
 class DenyAsked(_Strict):
     """A person says no to what a rule asks; whoever wrote the rule learns why."""
 

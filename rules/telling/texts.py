@@ -5,6 +5,7 @@ Pure: what is told comes in as values, and everything that others wrote is clean
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,6 +15,7 @@ from rules.telling.cleaning import clean, listed
 from rules.telling.messages import Kind, Message
 from rules.telling.wording import facts, until
 
+_PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+:@-]*")
 _BODY_MOST = 3_000
 """Telegram takes 4,096 characters; what is longer is cut at the end of a line."""
 
@@ -58,12 +60,17 @@ def asked(about: About, *, detail: str, now_ms: int, until_ms: int | None) -> Me
         *facts(about.judgement),
         *(f"Stays as it is: {clean(text, 200)}" for text in about.untouched),
         "",
-        f"Yes: rollbackctl approve {about.rollback}",
+        f"Yes: rollbackctl approve {about.rollback}{_to(about)}",
         f"No: rollbackctl deny {about.rollback} --reason WHY",
         f"It waits for an answer{until(until_ms, now_ms)}. Without one nothing is changed.",
         f"To take it back afterwards: rollbackctl undo {about.rollback}",
     ]
     return _message(Kind.ASKED, about, f"Approve? {_way(about)}", lines)
+
+
+def _to(about: About) -> str:
+    """Name the release, so that the yes is to what was read; what no shell takes as it is, is left out."""
+    return f" --to {about.to_release}" if _PLAIN.fullmatch(about.to_release) else ""
 
 
 def held(about: About, *, reason: str, detail: str, now_ms: int, until_ms: int | None = None) -> Message:

@@ -14,7 +14,7 @@ from testbed.shop_rules import ALERT, Book, rule
 from testbed.unguarded import NO_GUARDS
 from testbed.worksite import WEB2, Shop
 
-from controller.ledger import End, Heard, HeardAlert, Rollback, State
+from controller.ledger import End, Heard, HeardAlert, MovedOn, Rollback, State
 from rules.decisions import Reason
 from rules.inventory import Host
 from rules.limits import CausedByRelease, Policy
@@ -341,3 +341,30 @@ def test_what_our_own_hand_brought_is_no_arrival(shop: Shop) -> None:
         second = fire(shop, site, guarded(), fp="bb", version="v1.2.0")
     assert (second.outcome, second.reason) == (End.REFUSED, Reason.EFFECT_ALREADY_MADE)
     assert (shop.running, WEB2) == ("v1.2.0", second.instance)
+
+
+def test_a_rule_that_changed_is_asked_as_it_is_now(shop: Shop) -> None:
+    """What waited under the old rule ends and says so; the alert need not be repeated for the new one."""
+    with shop.site() as site:
+        site.ledger.hands.pause("", "ann", "a known outage", None)
+        held = fire(shop, site, guarded())
+        changed = guarded(description="another", evidence_logs_s=60.0)
+        shop.house.rules = Book(changed)
+        shift(shop, held.id, "opened_at", 3 * MINUTE_MS)
+        over = shop.work(site, held.id)
+        assert (over.outcome, over.reason) == (End.REFUSED, Reason.RULE_CHANGED)
+        site.ledger.hands.resume("", "ann")
+        with shop.server.client() as client:
+            (asked,) = [key.split(":")[-1] for key in client.keys("rc:notification:*")]
+        run(site, asked, "job-2")
+        (now,) = (one for one in site.ledger.rollbacks.list() if one.id != held.id)
+    assert (now.rule_digest, now.state, shop.running) == (changed.digest, State.VERIFYING, "v1.2.0")
+
+
+def test_a_yes_is_to_the_release_that_was_read_of(shop: Shop) -> None:
+    """It was asked anew meanwhile: the old message's yes names a release that it would not go to."""
+    with shop.site() as site:
+        asked = fire(shop, site, guarded(mode=Mode.ASK))
+        with pytest.raises(MovedOn, match=r"v1\.2\.0"):
+            site.ledger.rollbacks.approve(asked.id, by="ann", to="v1.1.0")
+        assert site.ledger.rollbacks.approve(asked.id, by="ann", to="v1.2.0").approved_by == "ann"

@@ -22,6 +22,10 @@ class Book:
         """Find a rule."""
         return next((rule for rule in self.rules if rule.digest == digest), None)
 
+    def match(self, labels: dict[str, str]) -> tuple[Rule, ...]:
+        """Find the rules that are about an alert."""
+        return tuple(rule for rule in self.rules if rule.when.matches(labels))
+
 
 def rule(name: str = "canary", *, mode: Mode = Mode.ACT, running: str | None = None, **target: object) -> Rule:
     """Return a rule about the host that an alert names."""

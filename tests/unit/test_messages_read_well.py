@@ -51,7 +51,7 @@ Known:
 - arrival: x
 Stays as it is: shop on web1 keeps v1.2.2
 
-Yes: rollbackctl approve r00001abcd
+Yes: rollbackctl approve r00001abcd --to v1.2.2
 No: rollbackctl deny r00001abcd --reason WHY
 It waits for an answer, until 17:00 UTC (in 60 min). Without one nothing is changed.
 To take it back afterwards: rollbackctl undo r00001abcd"""

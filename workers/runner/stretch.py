@@ -168,7 +168,17 @@ class _Stretch:
         problem = f"rule {rollback.rule} was changed or taken away before the first change"
         if self._taken.now_ms - rollback.opened_ms < RULE_SPREADS_S * 1000:
             raise NotYet(Reason.RULE_CHANGED, problem, retry_after_s=5)
+        self._ask_the_new_rule()
+        self._consequences.held(rollback, Reason.RULE_CHANGED, f"{problem}; what it says now is asked instead")
         raise Permanent(Reason.RULE_CHANGED, problem)
+
+    def _ask_the_new_rule(self) -> None:
+        """Have the alerts put before the rule as it is now, once this rollback has ended."""
+        rules = self._site.house.rules
+        for episode in self._taken.episodes:
+            for rule in rules.match(episode.alert.labels) if episode.open else ():
+                if rule.name == self._rollback.rule:
+                    self._ledger.rollbacks.wait_behind(self._rollback.id, episode.fingerprint, rule.digest)
 
     def _reach(self) -> Driver:
         if self._driver is None:
