@@ -123,6 +123,8 @@ def command(  # noqa: PLR0913 - the words of the command line
         from controller.cli.following import follow  # noqa: PLC0415 - for those who wait
 
         follow(server, [rollback["id"] for rollback in answer["rollbacks"]], timeout, as_json=as_json)
+    elif not as_json:
+        say("`rollbackctl show ID` tells how it goes on, or why it was refused.", style="bright_black")
 
 
 def _selection(instances: tuple[str, ...], only: tuple[str, ...], *, every: bool) -> dict[str, Any]:

@@ -59,3 +59,6 @@ def command(  # noqa: PLR0913 - the words of the command line
         from controller.cli.following import follow  # noqa: PLC0415 - for those who wait
 
         follow(server, [answer["id"]], timeout, as_json=as_json)
+    elif not as_json:
+        told = f"`rollbackctl show {answer['id']}` tells how it goes on, or why it was refused."
+        say(told, style="bright_black")
