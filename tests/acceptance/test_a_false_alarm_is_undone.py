@@ -14,7 +14,7 @@ from testbed.wait import until
 KNOWN_BAD = 10
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
     """Run an installation whose shops are well: the alerts about them are wrong."""
     names = ("undone", "asks", "acts")
@@ -47,16 +47,18 @@ def test_undo_of_a_false_alarm(site: Guarded) -> None:
     site.resolves(asking)
     site.becomes("asks", state="ended", outcome="resolved")
     assert site.untouched("asks")
+    once_promoted_it_acts_again(site)
+    what_a_person_brought_back_is_asked_about(site)
 
 
-def test_once_promoted_it_acts_again(site: Guarded) -> None:
+def once_promoted_it_acts_again(site: Guarded) -> None:
     """By a person's word, and no earlier."""
     does(site.installed, "promote", "acts")
     entry = site.fires("acts", "Acts")
     site.recovers("acts", entry)
 
 
-def test_what_a_person_brought_back_is_asked_about(site: Guarded) -> None:
+def what_a_person_brought_back_is_asked_about(site: Guarded) -> None:
     """The same trouble, by a rule that was not demoted: it does not take the release away again by itself."""
     until(
         lambda: all(one["state"] == "ended" for one in site.installed.rollbacks() if one["service"] == "undone"),

@@ -65,7 +65,7 @@ class Site:
         return sorted(one["running"] for one in answer["instances"]) == sorted(releases)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def site(tmp_path_factory: pytest.TempPathFactory, booted_hosts: Hosts) -> Iterator[Site]:
     """Run the installation; web2 got a bad canary, and nobody else has it."""
     folder = tmp_path_factory.mktemp("hosts")
@@ -118,6 +118,6 @@ def test_one_canary_of_two_hosts_goes_back_under_a_share_of_34_percent(site: Sit
     until(lambda: site.hosts["web2"].running() == "v1.2.0", within_s=30, what="the canary goes back")
     until(lambda: site.hosts["web2"].answers("/healthz") == 200, within_s=20, what="it is healthy")
     site.notify(resolved(alone))
-    ended = site.installed.ended(count=2)
-    assert sorted(one["outcome"] for one in ended) == ["recovered", "refused"]
+    (ended,) = site.installed.ended()
+    assert ended["outcome"] == "recovered"
     assert site.hosts["web1"].process() == untouched
