@@ -103,7 +103,7 @@ class KubernetesDriver:
             message = f"the rollout of {live.name} is paused: resume it, or let the rule say `when-paused: resume`"
             raise Permanent(Reason.PAUSED, message)
         goal = self._goal(live, to_release)
-        stands = standing(self._cluster, self._instance, self._params, live, owner, goal.template)
+        stands = standing(self._cluster, self._instance, self._params, live, owner, goal.template, to_release)
 
         def make(sha: str) -> Plan:
             plan = make_plan(self._instance, self._params, live, goal, stands.notes, stored=sha)

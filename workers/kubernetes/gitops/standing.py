@@ -54,22 +54,27 @@ def standing(
     live: Live,
     owner: Ownership,
     goal: Json | None,
+    to_release: str,
 ) -> Standing:
     """Read whoever keeps the workload, where the rule says that it is paused; asks nothing otherwise."""
     if not owner.reconciler or params.gitops is not Gitops.PAUSE:
         return Standing(notes=owner.notes)
     found = find_owner(cluster, owner_named(live.workload, instance, owner.reconciler), instance)
-    if earlier := _paused_against(found, instance, goal):
+    if goal is not None and (earlier := _paused_against(found, instance, goal, to_release)):
         return Standing(resume=resume_step(found, earlier), notes=(owner.note,) if owner.note else ())
     step = pause_step(found, live, goal, params.who, params.why)
     left = paused_by_others(found) if step is None else ""
     return Standing(step, notes=tuple(note for note in (left, sync_under_way(found), owner.note) if note))
 
 
-def _paused_against(owner: Owner, instance: WorkloadInstance, goal: Json | None) -> str:
-    """Return the rollback that paused the owner to keep away the release that is gone to now, as an undo does."""
+def _paused_against(owner: Owner, instance: WorkloadInstance, goal: Json, to_release: str) -> str:
+    """Return the rollback that paused the owner to keep away the release that is gone to now, as an undo does.
+
+    A release whose pods are gone comes back pinned to its digests: another template, under the same name.
+    """
     paused = is_ours(owner.named.kind, owner.found)
     hold = paused.holds.get(instance.id) if paused else None
-    if hold is None or goal is None or sha_of(goal) != hold["bad"]["sha"]:
+    if hold is None:
         return ""
-    return str(hold["rollback"])
+    same = sha_of(goal) == hold["bad"]["sha"] or to_release == hold["bad"]["release"]
+    return str(hold["rollback"]) if same else ""
