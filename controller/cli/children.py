@@ -76,6 +76,12 @@ class Children:
                 return ended
         return None
 
+    def tell(self, number: int, *names: str) -> None:
+        """Pass a signal on to these children, as far as they are there."""
+        for child in self._children:
+            if child.name in names and child.process.poll() is None:
+                child.process.send_signal(number)
+
     def ended(self) -> Child | None:
         """Return a child that has ended by itself."""
         return next((child for child in self._children if child.process.poll() is not None), None)

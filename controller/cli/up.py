@@ -30,7 +30,8 @@ def command(*, config: Path | None) -> None:
     """Run everything for one machine: Valkey on disk, the server and the workers.
 
     A `redis: {url: …}` in the settings is used instead of the embedded Valkey. Ctrl-C or SIGTERM stops all of it,
-    the workers first; when one part ends by itself, the others are stopped and the exit code is 1.
+    the workers first; SIGHUP has the rules read again; when one part ends by itself, the others are stopped and
+    the exit code is 1.
     """
     from controller.cli.children import Children  # noqa: PLC0415
 
@@ -43,6 +44,7 @@ def command(*, config: Path | None) -> None:
         children.start("server", [sys.executable, "-m", "controller.cli", "serve"], env=env, grace_s=30)
         grace_s = settings.numbers.termination_grace_s + 5
         children.start("workers", workers, env=env, grace_s=grace_s)
+        signal.signal(signal.SIGHUP, lambda number, _: children.tell(number, "server", "workers"))
         say(f"Starting at {settings.server_url}; Ctrl-C stops everything.", bold=True, err=True)
         ended = children.wait(stopping)
         say("Stopping, the workers first.", bold=True, err=True)
@@ -55,6 +57,7 @@ def _stop_on_signals() -> threading.Event:
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until there is somebody to pass it on to
     return stopping
 
 

@@ -74,8 +74,8 @@ def _differing(ledger: Ledger) -> Iterator[dict[str, Any]]:
             newest.setdefault(rollback.instance, rollback)
     for rollback in list(newest.values())[:_MOST_SHOWN]:
         seen = ledger.roster.get(rollback.instance)
-        if seen is None or seen.arrival.hand is Hand.DEPLOY:
-            continue
+        if seen is None or seen.arrival.hand is Hand.DEPLOY or rollback.spec.get("undoes"):
+            continue  # what an undo brought back is what the deployer wants
         yield {
             "instance": rollback.instance,
             "runs": seen.names[0] if seen.names else "",

@@ -52,14 +52,14 @@ def test_undo_of_a_false_alarm(site: Guarded) -> None:
 
 
 def once_promoted_it_acts_again(site: Guarded) -> None:
-    """By a person's word, and no earlier."""
+    """See that it acts by a person's word, and no earlier."""
     does(site.installed, "promote", "acts")
     entry = site.fires("acts", "Acts")
     site.recovers("acts", entry)
 
 
 def what_a_person_brought_back_is_asked_about(site: Guarded) -> None:
-    """The same trouble, by a rule that was not demoted: it does not take the release away again by itself."""
+    """See that a rule which was not demoted asks as well, and does not take the release away again by itself."""
     until(
         lambda: all(one["state"] == "ended" for one in site.installed.rollbacks() if one["service"] == "undone"),
         within_s=30,

@@ -112,3 +112,15 @@ def test_nothing_is_started_with_files_that_have_errors(config: Path) -> None:
     done = _ctl(config, "up")
     assert done.returncode == 2
     assert f"{rules}:5:11: `watch` is not known here" in done.stderr
+
+
+def test_a_hangup_has_the_rules_read_again(config: Path, tmp_path: Path) -> None:
+    """A closed terminal, or `kill -HUP`, ends nothing."""
+    with started("up", _up(config, tmp_path), tmp_path) as up:
+        _ready(up, config)
+        before = up.family()
+        with (config.parent / "rules.yaml").open("a") as rules:
+            rules.write("\n# looked over\n")
+        up.process.send_signal(signal.SIGHUP)
+        until(lambda: up.running() and up.log().count("rules.loaded") > 0, within_s=20, what="the rules are read")
+        assert set(before) <= set(up.family())

@@ -155,7 +155,7 @@ def word_to_mark(observation: Observation, to: str, catalogue: Catalogue) -> str
 
 def by_hand(terms: Terms) -> Rule:
     """Return what a person's rollback is judged as: a rule without alerts, that acts, under the usual limits."""
-    guards = replace(Guards(), caused_by_release=None, cooldown_s=0.0)
+    guards = replace(Guards(), caused_by_release=None)
     return Rule(name="", when=When(), target=Target(), to=terms.to, mode=Mode.ACT, guards=guards)
 
 
