@@ -16,6 +16,7 @@ from testbed.worksite import WEB2, Shop
 
 from controller.ledger import End, Heard, HeardAlert, MovedOn, Rollback, State
 from rules.decisions import Reason
+from rules.errors import Transient
 from rules.inventory import Host
 from rules.limits import CausedByRelease, Policy
 from rules.marks import Mark
@@ -368,3 +369,23 @@ def test_a_yes_is_to_the_release_that_was_read_of(shop: Shop) -> None:
         with pytest.raises(MovedOn, match=r"v1\.2\.0"):
             site.ledger.rollbacks.approve(asked.id, by="ann", to="v1.1.0")
         assert site.ledger.rollbacks.approve(asked.id, by="ann", to="v1.2.0").approved_by == "ann"
+
+
+class Silent:
+    """A Prometheus that does not answer."""
+
+    def active_since(self, _: object) -> None:
+        """Say nothing."""
+        raise Transient(Reason.MONITORING_BLIND, "Prometheus does not answer: see whether it runs")
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+def test_people_are_told_that_nobody_knows_when_the_trouble_began(shop: Shop) -> None:
+    """A Prometheus that is configured and away is waited for, and not in silence."""
+    with shop.site() as site:
+        blind = fire(shop, replace(site, prometheus=Silent), guarded())
+        (told,) = site.ledger.outbox.recent(10)
+    assert (blind.state, blind.reason, shop.running) == (State.WAITING, Reason.MONITORING_BLIND, "v1.3.0")
+    assert "monitoring-blind" in told.message.body

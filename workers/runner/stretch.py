@@ -348,6 +348,8 @@ class _Stretch:
         if isinstance(error, Asks):
             self._ask_a_person(error)
             return
+        if error.reason is Reason.MONITORING_BLIND:
+            self._consequences.held(self._rollback, error.reason, str(error))
         if self._progress.committed:
             self._park(error.reason, str(error), error.retry_after_s)
             return
