@@ -23,7 +23,7 @@ from rules.notifications import parse_notification
 from rules.workloads.disclosure import without_templates
 
 if TYPE_CHECKING:
-    from controller.ledger import Ledger
+    from controller.ledger import Ledger, Opened
     from controller.settings.house import House
     from controller.web.auth import Doorkeeper
     from rules.targets import Located
@@ -169,22 +169,34 @@ class Api:
 
     def _open(self, located: Located, by: str, why: str, spec: dict[str, object]) -> dict[str, object]:
         instance = located.instance
-        opened = self._ledger.rollbacks.open(
-            NewRollback(
-                instance=instance.id,
-                service=located.service,
-                host=located.host,
-                by=by,
-                why=why,
-                spec=spec,
-            )
+        new = NewRollback(
+            instance=instance.id,
+            service=located.service,
+            host=located.host,
+            by=by,
+            why=why,
+            spec=spec,
         )
+        opened = self._ledger.rollbacks.open(new)
+        if opened.joined and self._gives_way(opened, by):
+            opened = self._ledger.rollbacks.open(new)
         told = {"id": opened.id, "instance": instance.id, "joined": opened.joined, "state": opened.state}
         if not opened.joined:
             return told
         found = self._ledger.rollbacks.get(opened.id)
         goes = found.spec if found else spec
         return {**told, "to": goes.get("to", ["previous"]), "taken": is_taken(spec, goes)}
+
+    def _gives_way(self, opened: Opened, by: str) -> bool:
+        """End what a rule opened and has not begun: a person comes first, whatever holds the rule back."""
+        found = self._ledger.rollbacks.get(opened.id)
+        if found is None or found.by or found.state not in (State.PLANNED, State.WAITING):
+            return False
+        try:
+            self._ledger.rollbacks.cancel(found.id, by=by, why="a person rolls this instance back")
+        except MovedOn:  # it has begun this very moment
+            return False
+        return True
 
 
 def _states() -> list[str] | None:

@@ -12,7 +12,7 @@ from testbed.redis import Redis
 from testbed.wait import until
 from testbed.web_face import WebFace, web_face
 
-from controller.ledger import Ledger
+from controller.ledger import Ledger, NewRollback
 from controller.web import planning
 
 WEB1, WEB2 = "hosts/default/shop/web1", "hosts/default/shop/web2"
@@ -56,6 +56,16 @@ def test_an_instance_has_one_unfinished_rollback(face: WebFace) -> None:
     """Asking again joins the one that is there."""
     first, second = open_one(face), open_one(face)
     assert (second["id"], second["joined"]) == (first["id"], True)
+
+
+def test_a_person_comes_before_what_a_rule_has_not_begun(face: WebFace) -> None:
+    """Whatever holds the rule's rollback back, it gives way; what has begun is joined."""
+    held = face.ledger.rollbacks.open(NewRollback(WEB2, "shop", "web2", rule="canary-errors", rule_digest="d1"))
+    mine = open_one(face)
+    assert mine["joined"] is False
+    gone = face.ledger.rollbacks.get(held.id)
+    assert gone is not None
+    assert (gone.outcome, gone.detail.partition(":")[0]) == ("cancelled", "cancelled by operator")
 
 
 def test_the_record_says_who_asked_and_why(face: WebFace) -> None:
