@@ -73,6 +73,7 @@ class Reason(StrEnum):
     PERSON_FIRST = "person-first"
     WAVE = "wave"
     CAMPAIGN_STOPPED = "campaign-stopped"
+    LOOP_BREAKER = "loop-breaker"
     # A person is asked.
     ASK_MODE = "ask-mode"
     DEMOTED = "demoted"
@@ -144,6 +145,11 @@ class Reason(StrEnum):
     CLEARED = "cleared"
     STILL_FIRING = "still-firing"
     NOT_HEARD = "not-heard"
+    ALERT_SUPPRESSED = "alert-suppressed"
+    NOT_SCRAPED = "not-scraped"
+    METRIC_GONE = "metric-gone"
+    CHECK_NOT_MET = "check-not-met"
+    CHECK_UNKNOWN = "check-unknown"
     HEALTHY = "healthy"
 
 

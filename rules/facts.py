@@ -187,14 +187,27 @@ class Demotion:
 
 
 @dataclass(frozen=True, slots=True)
+class Breaker:
+    """Rollbacks of a service went wrong again and again: rules leave it alone until a person resumes it."""
+
+    why: str
+    at_ms: int
+    rollbacks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Book:
-    """Everything that guards count, as of one version. `storm` names the services matched lately, and when."""
+    """Everything that guards count, as of one version. `storm` names the services matched lately, and when.
+
+    `breakers` are those that are open, by service.
+    """
 
     version: str = "0"
     starts: tuple[CampaignStart, ...] = ()
     pauses: tuple[Pause, ...] = ()
     demoted: Mapping[str, Demotion] = field(default_factory=dict)
     storm: Mapping[str, int] = field(default_factory=dict)
+    breakers: Mapping[str, Breaker] = field(default_factory=dict)
     at_ms: int | None = None
 
 

@@ -14,7 +14,7 @@ from rules.scope import Scope
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from rules.limits import Guards, Requirement, Waves
+    from rules.limits import Condition, Guards, Requirement, Waves
     from rules.matchers import Matcher
     from rules.templates import Template
     from rules.to import To
@@ -164,13 +164,36 @@ class Target:
         return Scope(self.only, self.except_)
 
 
+class OnIneffective(StrEnum):
+    """What becomes of a change that is shown not to have helped."""
+
+    HOLD = "hold"
+    """It stays as it is, and people are told."""
+    UNDO = "undo"
+    """What was there before is brought back, once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """What PromQL must say after the change: every sample satisfies `is_`, and did so for `for_s`."""
+
+    promql: str
+    is_: Condition
+    for_s: float = 0.0
+
+
 @dataclass(frozen=True, slots=True)
 class Verify:
-    """How long a change may take to be healthy, must stay so, and may take until the alert is gone."""
+    """How long a change may take to be healthy, must stay so, and may take until the alert is gone.
+
+    `cleared_within_s` None is `auto`: what the alert needs to drain, as Prometheus knows its rule.
+    """
 
     healthy_within_s: float = 300.0
     steady_s: float = 10.0
-    cleared_within_s: float = 900.0
+    cleared_within_s: float | None = None
+    checks: tuple[Check, ...] = ()
+    on_ineffective: OnIneffective = OnIneffective.HOLD
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,7 +41,7 @@ def written(rule: Rule) -> dict[str, Any]:
         "verify": {
             "healthy-within": write_duration(rule.verify.healthy_within_s),
             "steady": write_duration(rule.verify.steady_s),
-            "cleared-within": write_duration(rule.verify.cleared_within_s),
+            "cleared-within": _within(rule.verify.cleared_within_s),
         },
         "retry": {
             "attempts": rule.retry.attempts,
@@ -51,6 +51,10 @@ def written(rule: Rule) -> dict[str, Any]:
         },
         "notify": list(rule.notify),
     }
+
+
+def _within(seconds: float | None) -> str:
+    return "auto" if seconds is None else write_duration(seconds)
 
 
 def write_share(share: float) -> str:

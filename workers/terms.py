@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from rules.rule import Gitops, Pin, Restore, Rule, WhenPaused
+from rules.rule import Gitops, OnIneffective, Pin, Restore, Rule, WhenPaused
 from rules.scope import Scope
 from rules.to import Previous, To, read_to, write_to
 
@@ -36,7 +36,8 @@ class Terms:
     evidence_logs_s: float = 1800
     healthy_within_s: float = 300
     steady_s: float = 10
-    cleared_within_s: float = 900
+    cleared_within_s: float | None = None
+    on_ineffective: OnIneffective = OnIneffective.HOLD
     attempts: int = 5
     initial_s: float = 2
     factor: float = 2
@@ -65,6 +66,7 @@ class Terms:
             healthy_within_s=rule.verify.healthy_within_s,
             steady_s=rule.verify.steady_s,
             cleared_within_s=rule.verify.cleared_within_s,
+            on_ineffective=rule.verify.on_ineffective,
             attempts=rule.retry.attempts,
             initial_s=rule.retry.initial_s,
             factor=rule.retry.factor,
@@ -85,4 +87,10 @@ class Terms:
         return {name: value for name, value in written.items() if name not in ("who", "why")}
 
 
-_ENUMS = {"restore": Restore, "pin": Pin, "gitops": Gitops, "when_paused": WhenPaused}
+_ENUMS = {
+    "restore": Restore,
+    "pin": Pin,
+    "gitops": Gitops,
+    "when_paused": WhenPaused,
+    "on_ineffective": OnIneffective,
+}

@@ -50,14 +50,15 @@ class Surroundings:
         """Say which rules would judge before Alertmanager can have told them that the alert is gone."""
         least = 2 * self.group_interval_s
         for rule in ruleset.rules:
-            if rule.verify.cleared_within_s < least and rule.name in ruleset.places:
-                yield ruleset.places[rule.name].says(self._too_short(rule, least))
+            within = rule.verify.cleared_within_s
+            if within is not None and within < least and rule.name in ruleset.places:
+                yield ruleset.places[rule.name].says(self._too_short(rule, within, least))
 
-    def _too_short(self, rule: Rule, least: float) -> str:
-        within, interval = write_duration(rule.verify.cleared_within_s), write_duration(self.group_interval_s)
+    def _too_short(self, rule: Rule, within: float, least: float) -> str:
+        interval = write_duration(self.group_interval_s)
         return (
-            f"`{rule.name}` waits {within} for the alert to be gone, but with Alertmanager's group_interval of "
-            f"{interval} it can take {write_duration(least)} until we are told: raise `cleared-within`, or set "
+            f"`{rule.name}` waits {write_duration(within)} for the alert to be gone, but with Alertmanager's "
+            f"group_interval of {interval} it can take {write_duration(least)} until we are told: raise `cleared-within`, or set "
             "`numbers.group-interval-s` to what Alertmanager has"
         )
 

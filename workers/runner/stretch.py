@@ -124,7 +124,7 @@ class _Stretch:
             case State.UNDOING:
                 self._undo(Plan.from_json(self._rollback.way_back))
             case State.VERIFYING:
-                self._aftermath().verify(self._taken.episodes, self._terms.cleared_within_s)
+                self._aftermath().verify(self._taken.episodes, self._terms.cleared_within_s or 900)
             case State.HELD:
                 self._aftermath().reconsider()
             case State.ENDED:
@@ -227,7 +227,7 @@ class _Stretch:
         again = self._ledger.leases.take(self._rollback.id, holder=self._job, kind="rollback")
         if isinstance(again, Taken):  # ours still; a resolve may have come while we acted
             self._taken, self._rollback = again, Rollback.of(again.record)
-            self._aftermath().verify(self._taken.episodes, self._terms.cleared_within_s)
+            self._aftermath().verify(self._taken.episodes, self._terms.cleared_within_s or 900)
 
     def _aftermath(self) -> Aftermath:
         return Aftermath(self._rollback, self._progress, self._now_ms, self._reach, self._consequences)
