@@ -57,9 +57,9 @@ class Surroundings:
     def _too_short(self, rule: Rule, within: float, least: float) -> str:
         interval = write_duration(self.group_interval_s)
         return (
-            f"`{rule.name}` waits {write_duration(within)} for the alert to be gone, but with Alertmanager's "
-            f"group_interval of {interval} it can take {write_duration(least)} until we are told: raise `cleared-within`, or set "
-            "`numbers.group-interval-s` to what Alertmanager has"
+            f"`{rule.name}` waits {write_duration(within)} for the alert to be gone, but with a group_interval of "
+            f"{interval} in Alertmanager it can take {write_duration(least)} until we are told: raise "
+            "`cleared-within`, or set `numbers.group-interval-s` to what Alertmanager has"
         )
 
     def _defined(self, kind: Kind) -> tuple[frozenset[str], str, str]:
