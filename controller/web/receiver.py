@@ -10,20 +10,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-import orjson
 import structlog
 
-from controller.ledger import Answer, Heard, HeardAlert
+from controller.ledger import Answer, Heard
+from controller.ledger.intake import heard_of
 from controller.web.memos import Memo
 from rules.notifications import BadAlert, BadBody, parse_notification
-from rules.storms import service_words
 
 if TYPE_CHECKING:
     from controller.ledger import Ledger
     from controller.settings.house import House
     from controller.web.log_limits import LogLimit
     from controller.web.metrics import Metrics
-    from rules.alerts import Alert
     from rules.rulefile import RuleSet
     from rules.services import Inventory
 
@@ -55,7 +53,7 @@ def prepare(body: bytes, rules: RuleSet, inventory: Inventory) -> Prepared:
     if notification.bad and not notification.alerts:
         first = notification.bad[0]
         raise BadBody(f"alerts[{first.index}]", f"no alert of the body can be read; the first: {first.problem}")
-    items = tuple(_heard(alert, rules, inventory) for alert in notification.alerts)
+    items = tuple(heard_of(alert, rules, inventory) for alert in notification.alerts)
     firing = [item for item in items if item.firing]
     matched = sum(1 for item in firing if item.rule_digests)
     return Prepared(
@@ -66,28 +64,6 @@ def prepare(body: bytes, rules: RuleSet, inventory: Inventory) -> Prepared:
         bad=notification.bad,
         bad_count=notification.bad_count,
     )
-
-
-def _heard(alert: Alert, rules: RuleSet, inventory: Inventory) -> HeardAlert:
-    """Prepare one alert; for the storm brake, rules that only observe count as well."""
-    matched = rules.match(alert.labels) if alert.firing else ()
-    interested = rules.of_interest(alert.labels) if alert.firing else ()
-    services = {service for rule in matched for service in service_words(rule, alert, inventory)}
-    digests = tuple(rule.digest for rule in matched)
-    return HeardAlert(
-        fingerprint=alert.fingerprint,
-        firing=alert.firing,
-        starts_at_ms=alert.starts_at_ms,
-        labels_json=_json(alert.labels),
-        annotations_json=_json(alert.annotations),
-        rule_digests=digests,
-        other_digests=tuple(rule.digest for rule in interested if rule.digest not in digests),
-        services=tuple(sorted(services)),
-    )
-
-
-def _json(texts: object) -> str:
-    return orjson.dumps(texts, option=orjson.OPT_SORT_KEYS).decode()
 
 
 class Receiver:
