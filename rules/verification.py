@@ -90,3 +90,163 @@ class NotYet:
 
     look_again_ms: int
     detail: str = ""
+
+
+_DRAINS_MS = 60_000
+"""An alert heard within this time of the change may still speak of the time before it.
+
+Where a rule says that its alerts are gone sooner, half of what it says: else it could never be shown to be wrong.
+"""
+_OTHER_CAUSE = (
+    "the release was not the cause, or not alone. "
+    "Look for another cause; `rollbackctl undo` brings back what was there"
+)
+
+
+def judge(seen: Seen) -> Verdict | NotYet:
+    """Return the outcome, or when to look again while it is too early to say. Pure, and total."""
+    if seen.by_hand and not seen.troubles and not seen.checks:
+        said = "healthy and steady; no alert was behind this rollback, so there is nothing more to wait for"
+        return Verdict(Proof.RECOVERED, Reason.HEALTHY, said)
+    if any(one.firing for one in seen.troubles):
+        return _while_it_fires(seen)
+    return _in_the_quiet(seen)
+
+
+def _while_it_fires(seen: Seen) -> Verdict | NotYet:
+    until_ms = _until_ms(seen)
+    if seen.now_ms < until_ms:
+        return NotYet(until_ms, "an alert about this instance still fires")
+    firing = [one for one in seen.troubles if one.firing]
+    proof = next((one for one in firing if not one.suppressed and _is_evidence(one, seen)), None)
+    if proof is not None:
+        return Verdict(Proof.INEFFECTIVE, Reason.STILL_FIRING, _still_fires(proof, seen))
+    if any(one.holds is False for one in seen.checks):
+        return _check_not_met(seen)
+    if any(one.suppressed for one in seen.troubles):
+        return _suppressed(seen)
+    if seen.blind:
+        return _blind(seen)
+    return Verdict(
+        Proof.INCONCLUSIVE,
+        Reason.NOT_HEARD,
+        f"no resolve was heard within {seen.cleared_within_s:g} s of the change, and no firing either. "
+        "Look at the alert itself, and that the receiver has send_resolved: true.",
+    )
+
+
+def _in_the_quiet(seen: Seen) -> Verdict | NotYet:
+    """Nothing fires now: say whether it has been so for long enough, and whether that proves anything."""
+    quiet_ms, until_ms = _quiet_ms(seen), _until_ms(seen)
+    quiet_at_ms = _last_heard_ms(seen) + quiet_ms
+    if seen.now_ms < quiet_at_ms:
+        back = next((one for one in seen.troubles if (one.heard_ms or 0) > until_ms), None)
+        if back is not None and seen.now_ms >= until_ms + quiet_ms and _is_evidence(back, seen):
+            return Verdict(Proof.INEFFECTIVE, Reason.STILL_FIRING, _still_fires(back, seen))
+        return NotYet(quiet_at_ms, f"no alert fires; it must stay so for {quiet_ms / 1000:g} s")
+    doubt = _doubt(seen)
+    if doubt is None:
+        said = "healthy and steady, and no alert about this instance fires any more; nothing is left to do"
+        return Verdict(Proof.RECOVERED, Reason.CLEARED, said)
+    if isinstance(doubt, NotYet) or seen.now_ms >= until_ms:
+        return doubt
+    return NotYet(until_ms, doubt.detail)
+
+
+def _doubt(seen: Seen) -> Verdict | NotYet | None:
+    """Say why the quiet proves nothing, or None where it does."""
+    if any(one.holds is False for one in seen.checks):
+        return _check_not_met(seen)
+    if any(one.suppressed for one in seen.troubles):
+        return _suppressed(seen)
+    if seen.blind:
+        return _blind(seen)
+    if not seen.complete:
+        said = (
+            "no alert about this instance is known to fire, but not every alert is known: a notification was cut "
+            "short, or there are too many. Set `alertmanager.url`, or look at the alert itself"
+        )
+        return Verdict(Proof.INCONCLUSIVE, Reason.TRUNCATED, said)
+    return _unwatched(seen) or _unchecked(seen)
+
+
+def _unwatched(seen: Seen) -> Verdict | None:
+    if seen.watched and (seen.scraped is None or not seen.scraped.value):
+        how = "is not scraped" if seen.scraped is not None else "is not known to be scraped"
+        said = (
+            f"no alert fires, but Prometheus can no longer tell: the instance {how} since the change. "
+            "Look at its target in Prometheus (`up`), and at the instance itself"
+        )
+        return Verdict(Proof.INCONCLUSIVE, Reason.NOT_SCRAPED, said)
+    if seen.gone:
+        said = (
+            f"no alert fires, but {', '.join(seen.gone[:3])}, by which the alert is judged, is no longer told of "
+            "this instance: its release may not have it. Look at the instance by something that both releases tell"
+        )
+        return Verdict(Proof.INCONCLUSIVE, Reason.METRIC_GONE, said)
+    return None
+
+
+def _unchecked(seen: Seen) -> Verdict | None:
+    unknown = next((one for one in seen.checks if one.holds is None), None)
+    if unknown is not None:
+        why = f" ({unknown.detail})" if unknown.detail else ""
+        said = (
+            f"whether `{unknown.promql}` holds is not known{why}. Ask it in Prometheus, and look at the instance; "
+            "where it has nothing to say without traffic, write it so that it answers 0"
+        )
+        return Verdict(Proof.INCONCLUSIVE, Reason.CHECK_UNKNOWN, said)
+    if not seen.troubles and not seen.by_hand and not seen.checks:
+        said = "nothing is known any more of the alert behind this rollback. Look at the alert itself"
+        return Verdict(Proof.INCONCLUSIVE, Reason.NOT_HEARD, said)
+    return None
+
+
+def _check_not_met(seen: Seen) -> Verdict:
+    false = next(one for one in seen.checks if one.holds is False)
+    why = f" ({false.detail})" if false.detail else ""
+    said = f"`{false.promql}` does not hold after the change{why}: {_OTHER_CAUSE}"
+    return Verdict(Proof.INEFFECTIVE, Reason.CHECK_NOT_MET, said)
+
+
+def _suppressed(seen: Seen) -> Verdict:
+    one = next(one for one in seen.troubles if one.suppressed)
+    said = (
+        f"Alertmanager keeps the alert to itself: {one.suppressed}. Whether it is over would not be told. "
+        "Look at the alert itself, and at the silence"
+    )
+    return Verdict(Proof.INCONCLUSIVE, Reason.ALERT_SUPPRESSED, said)
+
+
+def _blind(seen: Seen) -> Verdict | NotYet:
+    """Wait for monitoring that is away: people need it back, and no verdict without it."""
+    last_ms = _until_ms(seen) + _quiet_ms(seen)
+    if seen.now_ms < last_ms:
+        return NotYet(last_ms, f"monitoring cannot be asked: {seen.blind}")
+    said = f"monitoring could not be asked whether it helped: {seen.blind.rstrip('.')}. Look at the alert itself"
+    return Verdict(Proof.INCONCLUSIVE, Reason.MONITORING_BLIND, said)
+
+
+def _still_fires(trouble: Trouble, seen: Seen) -> str:
+    after_s = ((trouble.heard_ms or 0) - seen.changed_ms) / 1000
+    said = f"an alert about this instance was firing {after_s:.0f} s after the change ({trouble.source})"
+    return f"{said}: {_OTHER_CAUSE}"
+
+
+def _is_evidence(trouble: Trouble, seen: Seen) -> bool:
+    """Whether it was heard firing so long after the change that it cannot speak of the time before."""
+    drained_ms = seen.changed_ms + min(_DRAINS_MS, seen.cleared_within_s * 500)
+    return trouble.heard_ms is not None and trouble.heard_ms > drained_ms
+
+
+def _last_heard_ms(seen: Seen) -> int:
+    told = (at_ms for one in seen.troubles for at_ms in (one.heard_ms, one.over_ms) if at_ms is not None)
+    return max((seen.changed_ms, *told))
+
+
+def _until_ms(seen: Seen) -> int:
+    return seen.changed_ms + round(seen.cleared_within_s * 1000)
+
+
+def _quiet_ms(seen: Seen) -> int:
+    return round(2000 * seen.group_interval_s)

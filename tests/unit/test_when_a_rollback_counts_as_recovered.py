@@ -1,0 +1,220 @@
+"""Whether going back helped: what proves it, what proves the contrary, and what proves nothing."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rules.decisions import Reason
+from rules.facts import Fact
+from rules.verification import Checked, NotYet, Proof, Seen, Trouble, Verdict, judge
+
+CHANGED = 1_000_000
+WITHIN_S, INTERVAL_S = 900.0, 300.0
+MINUTE = 60_000
+UNTIL, QUIET = CHANGED + 15 * MINUTE, 10 * MINUTE
+
+
+def seen(after_min: float, *troubles: Trouble, **more: object) -> Seen:
+    """Return what is known so many minutes after the change; usually nothing keeps us from knowing."""
+    now_ms = CHANGED + round(after_min * MINUTE)
+    return replace(Seen(CHANGED, now_ms, WITHIN_S, INTERVAL_S, troubles), **more)
+
+
+def fires(heard_min: float | None, suppressed: str = "", source: str = "ledger") -> Trouble:
+    """Return an alert that fires, heard so many minutes after the change."""
+    heard_ms = None if heard_min is None else CHANGED + round(heard_min * MINUTE)
+    return Trouble("f1", firing=True, heard_ms=heard_ms, suppressed=suppressed, source=source)
+
+
+def over(at_min: float, heard_min: float = -1) -> Trouble:
+    """Return one that is over since so many minutes after the change."""
+    at_ms, heard_ms = (CHANGED + round(minutes * MINUTE) for minutes in (at_min, heard_min))
+    return Trouble("f1", firing=False, over_ms=at_ms, heard_ms=heard_ms)
+
+
+YES, NO = Fact(True, "Prometheus up"), Fact(False, "Prometheus up")
+TRUE, FALSE, UNKNOWN = (Checked("shop_orders > 0", holds) for holds in (True, False, None))
+SILENCED = "silenced"
+BY_HAND = {"by_hand": True}
+
+CASES = {
+    # A person's rollback waits for nothing.
+    "by hand": (seen(0, by_hand=True), "recovered healthy"),
+    "by hand, monitoring away": (seen(0, by_hand=True, blind="no answer"), "recovered healthy"),
+    # Quiet for two group intervals, from the last of: the change, a firing, its end.
+    "resolved a moment ago": (seen(1, over(0.5)), 10.5),
+    "quiet for not quite long enough": (seen(10, over(0.5)), 10.5),
+    "quiet for long enough": (seen(10.5, over(0.5)), "recovered cleared"),
+    "over before the change, quiet since": (seen(10, over(-3)), "recovered cleared"),
+    "over before the change, quiet for less": (seen(9, over(-3)), 10),
+    "heard firing by another after the first was over": (seen(11, over(0.5, heard_min=3)), 13),
+    "over late, and quiet only after cleared-within": (seen(16, over(14)), 24),
+    "over late, and quiet then": (seen(24, over(14)), "recovered cleared"),
+    # Something fires.
+    "fires, and may still drain": (seen(14, fires(12)), 15),
+    "fires at the end, and was heard well after": (seen(15, fires(12)), "ineffective still-firing"),
+    "Alertmanager says so": (seen(15, fires(15, source="Alertmanager")), "ineffective still-firing"),
+    "fires at the end, last heard as it drained": (seen(15, fires(0.9)), "inconclusive not-heard"),
+    "fires at the end, heard before only": (seen(15, fires(-1)), "inconclusive not-heard"),
+    "its condition holds, nobody heard it fire": (seen(15, fires(None)), "inconclusive not-heard"),
+    "one is over, another fires": (seen(15, over(1), fires(14)), "ineffective still-firing"),
+    "comes and goes for ever": (seen(26, over(25, heard_min=24)), "ineffective still-firing"),
+    "came back, and is quiet by now": (seen(36, over(25, heard_min=24)), "recovered cleared"),
+    # Nobody is told of it.
+    "silenced": (seen(15, fires(12, SILENCED)), "inconclusive alert-suppressed"),
+    "silenced, and not yet the end": (seen(14, fires(12, SILENCED)), 15),
+    "silenced, and another fires": (seen(15, fires(12, SILENCED), fires(12)), "ineffective still-firing"),
+    "silenced, a check is false": (seen(15, fires(12, SILENCED), checks=(FALSE,)), "ineffective check-not-met"),
+    "known to be over, yet silenced": (
+        seen(15, replace(over(1), suppressed=SILENCED)), "inconclusive alert-suppressed"
+    ),
+    # Monitoring is away: it is waited for.
+    "blind": (seen(15, over(1), blind="no answer"), 25),
+    "blind, and fires": (seen(15, fires(-1), blind="no answer"), 25),
+    "blind to the end": (seen(25, over(1), blind="no answer"), "inconclusive monitoring-blind"),
+    "blind to the end, and fires": (seen(25, fires(-1), blind="no answer"), "inconclusive monitoring-blind"),
+    "blind, but heard firing": (seen(15, fires(12), blind="no answer"), "ineffective still-firing"),
+    # The absence of an alert proves nothing.
+    "cut short": (seen(12, over(1), complete=False), 15),
+    "cut short to the end": (seen(15, over(1), complete=False), "inconclusive truncated"),
+    "the alerts are forgotten": (seen(15), "inconclusive not-heard"),
+    "the alerts are forgotten, a check holds": (seen(15, checks=(TRUE,)), "recovered cleared"),
+    # Nobody looks any more.
+    "scraped": (seen(12, over(1), watched=True, scraped=YES), "recovered cleared"),
+    "not scraped": (seen(15, over(1), watched=True, scraped=NO), "inconclusive not-scraped"),
+    "not scraped yet": (seen(12, over(1), watched=True, scraped=NO), 15),
+    "nobody knows whether it is": (seen(15, over(1), watched=True), "inconclusive not-scraped"),
+    "its metric is gone": (
+        seen(15, over(1), watched=True, scraped=YES, gone=("http_requests_total",)), "inconclusive metric-gone"
+    ),
+    # What PromQL says.
+    "a check holds": (seen(12, over(1), checks=(TRUE,)), "recovered cleared"),
+    "a check does not hold yet": (seen(12, over(1), checks=(TRUE, FALSE)), 15),
+    "a check does not hold at the end": (seen(15, over(1), checks=(TRUE, FALSE)), "ineffective check-not-met"),
+    "nobody knows whether it holds": (seen(15, over(1), checks=(UNKNOWN,)), "inconclusive check-unknown"),
+    "false outweighs unknown": (seen(15, over(1), checks=(UNKNOWN, FALSE)), "ineffective check-not-met"),
+    "by hand, and a check is unknown": (seen(15, by_hand=True, checks=(UNKNOWN,)), "inconclusive check-unknown"),
+    "by hand, and a check holds": (seen(12, by_hand=True, checks=(TRUE,)), "recovered cleared"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("known", "wanted"), CASES.values(), ids=CASES)
+def test_the_outcome(known, wanted):
+    """An outcome with its reason, or the minutes after the change at which it is looked at again."""
+    found = judge(known)
+    if isinstance(wanted, str):
+        assert isinstance(found, Verdict), found
+        assert f"{found.outcome} {found.reason}" == wanted
+    else:
+        assert isinstance(found, NotYet), found
+        assert (found.look_again_ms - CHANGED) / MINUTE == pytest.approx(wanted)
+
+
+times = st.integers(min_value=CHANGED - 60 * MINUTE, max_value=CHANGED + 120 * MINUTE)
+troubles = st.builds(
+    Trouble,
+    fingerprint=st.sampled_from("abc"),
+    firing=st.booleans(),
+    heard_ms=st.none() | times,
+    over_ms=st.none() | times,
+    suppressed=st.sampled_from(["", "", "silenced", "inhibited"]),
+)
+checks = st.builds(Checked, promql=st.just("up == 1"), holds=st.sampled_from([True, False, None]))
+anything = st.builds(
+    Seen,
+    changed_ms=st.just(CHANGED),
+    now_ms=times,
+    cleared_within_s=st.floats(0.001, 5_000),
+    group_interval_s=st.floats(0.001, 600),
+    troubles=st.lists(troubles, max_size=3).map(tuple),
+    by_hand=st.booleans(),
+    complete=st.booleans(),
+    watched=st.booleans(),
+    scraped=st.sampled_from([None, YES, NO]),
+    gone=st.sampled_from([(), ("m",)]),
+    checks=st.lists(checks, max_size=2).map(tuple),
+    blind=st.sampled_from(["", "no answer"]),
+)
+
+
+@given(anything)
+def test_there_is_always_an_answer_that_says_what_to_do(known):
+    """An outcome with words for a person, or a later time to look again."""
+    found = judge(known)
+    if isinstance(found, NotYet):
+        assert found.look_again_ms > known.now_ms
+    else:
+        assert any(word in found.detail for word in ("Look", "Ask", "Set", "nothing"))
+
+
+@given(anything)
+def test_recovered_is_never_said_while_something_fires_or_is_not_known(known):
+    """Not while an alert fires, is silenced, a check does not hold, or nobody could be asked."""
+    found = judge(known)
+    if isinstance(found, Verdict) and found.outcome is Proof.RECOVERED and found.reason is not Reason.HEALTHY:
+        assert not any(one.firing or one.suppressed for one in known.troubles)
+        assert all(one.holds for one in known.checks)
+        assert known.complete
+        assert not known.blind
+        assert not known.gone
+        assert not known.watched or known.scraped == YES
+
+
+@given(anything)
+def test_quiet_is_two_group_intervals_long(known):
+    """Since the change, and since whatever was last heard of any of the alerts."""
+    found = judge(known)
+    if isinstance(found, Verdict) and found.reason is Reason.CLEARED:
+        heard = [at for one in known.troubles for at in (one.heard_ms, one.over_ms) if at is not None]
+        assert known.now_ms >= max([known.changed_ms, *heard]) + int(2000 * known.group_interval_s)
+
+
+@given(anything)
+def test_ineffective_is_never_said_without_evidence_from_after_the_change(known):
+    """A firing heard after it, or a check that is false now; and never before cleared-within is over."""
+    found = judge(known)
+    if isinstance(found, Verdict) and found.outcome is Proof.INEFFECTIVE:
+        heard = any((one.heard_ms or 0) > known.changed_ms and not one.suppressed for one in known.troubles)
+        assert heard or any(one.holds is False for one in known.checks)
+        assert known.now_ms >= known.changed_ms + int(1000 * known.cleared_within_s)
+
+
+BLINDER = {
+    "monitoring away": lambda known: replace(known, blind="no answer"),
+    "notifications cut short": lambda known: replace(known, complete=False),
+    "not known to be scraped": lambda known: replace(known, scraped=None),
+    "a metric gone": lambda known: replace(known, gone=("m",)),
+    "checks unknown": lambda known: replace(known, checks=tuple(replace(one, holds=None) for one in known.checks)),
+    "silenced": lambda known: replace(
+        known, troubles=tuple(replace(one, suppressed="silenced") for one in known.troubles)
+    ),
+    "never heard": lambda known: replace(
+        known, troubles=tuple(replace(one, heard_ms=None) if one.firing else one for one in known.troubles)
+    ),
+}
+
+
+@pytest.mark.parametrize("blinder", BLINDER.values(), ids=BLINDER)
+@given(known=anything)
+def test_knowing_less_never_turns_anything_into_recovered(blinder, known):
+    """What was not recovered with more known is not recovered with less."""
+    if not is_recovered(known):
+        assert not is_recovered(blinder(known))
+
+
+@given(anything, st.integers(1, 10**9))
+def test_waiting_ends(known, later_ms):
+    """Once everything is long over, there is an outcome, whatever is known."""
+    last = max([known.now_ms, CHANGED, *(at or 0 for one in known.troubles for at in (one.heard_ms, one.over_ms))])
+    end_ms = last + round(1000 * known.cleared_within_s + 4000 * known.group_interval_s) + later_ms
+    assert isinstance(judge(replace(known, now_ms=end_ms)), Verdict)
+
+
+def is_recovered(known: Seen) -> bool:
+    """Whether it is judged to have helped."""
+    found = judge(known)
+    return isinstance(found, Verdict) and found.outcome is Proof.RECOVERED
