@@ -76,7 +76,7 @@ def _folder(folder: Path) -> Iterator[None]:
 
 
 def _redis(children: Children, settings: Settings) -> dict[str, str]:
-    if "url" in settings.redis.model_fields_set:
+    if settings.redis.said:
         return {}
     from controller.cli.valkey import start_valkey  # noqa: PLC0415
 

@@ -1,4 +1,4 @@
-"""The way to Redis: clients with the time limits of their role, and scripts that run whole or not at all."""
+"""The way to Redis: its errors in our words, and scripts that run whole or not at all."""
 
 from __future__ import annotations
 
@@ -7,8 +7,6 @@ from contextlib import contextmanager
 from importlib import resources
 from typing import Any
 
-import redis
-from redis.backoff import NoBackoff
 from redis.exceptions import (
     AuthenticationError,
     BusyLoadingError,
@@ -23,11 +21,10 @@ from redis.exceptions import (
 )
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
-from redis.retry import Retry
+from redis.sentinel import MasterNotFoundError
 
-from controller.ledger.keys import prelude
+from controller.ledger.keys import REPLICATED, prelude
 from controller.settings.numbers import Numbers
-from controller.settings.settings import Redis as RedisSettings
 from rules.decisions import Reason
 from rules.errors import Transient
 
@@ -41,9 +38,12 @@ Argument = str | bytes | int | float
 NAMES = (
     *("approve", "behind", "book", "catalogue", "enlist", "others"),
     *("commit", "counts", "decide", "due", "hand", "hear", "move"),
-    *("note", "open", "raise", "release", "renew", "roster", "sight", "suspend", "take"),
+    *("note", "open", "raise", "release", "renew", "roster", "seal", "sight", "suspend", "take"),
     *("fetch", "giveup", "route", "tell", "told", "untold"),
 )
+
+_REACHES_REPLICAS = frozenset({"take", "commit"})
+"""What no change may begin without: a primary that takes over must know of it."""
 
 _MAY_PASS = (
     RedisConnectionError,
@@ -76,6 +76,11 @@ def translated() -> Iterator[None]:
         raise LedgerUnavailable(
             f"Redis refuses our login or a command: {e}. Check redis.username, its password file and ACL."
         ) from e
+    except MasterNotFoundError as e:
+        raise LedgerUnavailable(
+            f"The Sentinels name no primary that runs: {e}. Check redis.sentinels and redis.master; after a "
+            "failover it passes within seconds."
+        ) from e
     except _MAY_PASS as e:
         raise LedgerUnavailable(f"Redis does not answer as it should: {e}. Check that it runs.") from e
     except ResponseError as e:
@@ -84,37 +89,19 @@ def translated() -> Iterator[None]:
         raise LedgerUnavailable(f"Redis does not take writes: {e}. Free memory or disk.") from e
 
 
-def client(
-    settings: RedisSettings, *, connect_s: float, read_s: float, retries: int, decode: bool = True
-) -> redis.Redis:
-    """Build a client; nothing is connected yet, so it may be built before a fork.
-
-    Only a refused or broken connection is tried again: a call that timed out has used its time up.
-    """
-    password = settings.password()
-    return redis.Redis.from_url(
-        settings.url,
-        username=settings.username,
-        password=None if password is None else password.get_secret_value(),
-        socket_connect_timeout=connect_s,
-        socket_timeout=read_s,
-        retry=Retry(NoBackoff(), retries, supported_errors=(RedisConnectionError,)),
-        decode_responses=decode,
-        driver_info=None,
-    )
-
-
 class Scripts:
     """The ledger's scripts on one client.
 
     Each is idempotent for its caller: what was done although the reply was lost is recognised when asked again.
+    Where `replicas` is not 0, so many have `wait_s` to say that they have what must outlive a failover.
     """
 
-    def __init__(self, connection: Client, numbers: Numbers) -> None:
+    def __init__(self, connection: Client, numbers: Numbers, *, replicas: int = 0, wait_s: float = 0.5) -> None:
         head = prelude(numbers)
         folder = resources.files("controller.ledger") / "scripts"
         shared = (folder / "prelude.lua").read_text()
         self._client = connection
+        self._replicas, self._wait_ms = replicas, max(1, round(wait_s * 1000))
         self._taught = False
         self._texts = {name: "\n".join((head, shared, (folder / f"{name}.lua").read_text())) for name in NAMES}
         self._digests = {name: connection.register_script(text).sha for name, text in self._texts.items()}
@@ -123,9 +110,30 @@ class Scripts:
         """Run one script; Redis that forgot it (a restart) is taught anew."""
         with translated():
             try:
-                return self._client.evalsha(self._digests[name], 0, *args)
+                result = self._client.evalsha(self._digests[name], 0, *args)
             except NoScriptError:
-                return self._client.eval(self._texts[name], 0, *args)
+                result = self._client.eval(self._texts[name], 0, *args)
+        if name in _REACHES_REPLICAS:
+            self.reach_replicas()
+        return result
+
+    def reach_replicas(self) -> None:
+        """Return when the replicas that the settings ask for have everything written so far, by anybody.
+
+        Raises `LedgerUnavailable` where too few say so in time; what was written stays written. The write here
+        is what WAIT waits for: it counts its own connection's writes only, and ours come from many.
+        """
+        if not self._replicas:
+            return
+        with translated(), self._client.pipeline(transaction=False) as pipe:
+            pipe.set(REPLICATED, 1)
+            pipe.wait(self._replicas, self._wait_ms)
+            reached = int(pipe.execute()[1])
+        if reached < self._replicas:
+            raise LedgerUnavailable(
+                f"Only {reached} of {self._replicas} replicas have what was written. Check that they run, or "
+                "set redis.wait-for-replicas to fewer."
+            )
 
     def queue(self, pipe: Any, name: str, *args: Argument) -> None:
         """Put one script into the MULTI that `transact` builds."""

@@ -71,5 +71,16 @@ def _about(info: dict[str, object]) -> Iterator[str]:
         )
     elif info.get("aof_last_write_status", "ok") != "ok":
         yield "the last write of the append-only file failed: look at the disk of Redis."
-    if info.get("role", "master") != "master":
-        yield "this Redis is a replica: point redis.url at the primary."
+    mode = info.get("redis_mode", "standalone")
+    if mode == "cluster":
+        yield "Redis runs in Cluster mode, where our scripts cannot: use one primary, with replicas and Sentinel."
+    elif mode == "sentinel":
+        yield "this is a Sentinel and no Redis: name it in redis.sentinels, and its primary in redis.master."
+    elif info.get("role", "master") != "master":
+        yield "this Redis is a replica: point redis.url at the primary, or name redis.sentinels."
+    # INFO tells of good replicas only where a least number of them is set.
+    elif info.get("connected_slaves") and "min_slaves_good_slaves" not in info:
+        yield (
+            "Redis has replicas and min-replicas-to-write is 0: a primary that is cut off accepts alerts that the "
+            "failover forgets. Set min-replicas-to-write 1 and min-replicas-max-lag 10, or less."
+        )

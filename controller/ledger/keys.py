@@ -15,16 +15,21 @@ QUEUE = "rollback"
 
 QUEUE_LIST = f"rq:queue:{QUEUE}"
 
+BREAKERS = f"{PREFIX}breakers"
 DECISIONS = f"{PREFIX}decisions"
 DEEDS = f"{PREFIX}deeds"
 DEMOTED = f"{PREFIX}demoted"
 HISTORY = f"{PREFIX}history"
 LOCKS = f"{PREFIX}locks"
 PAUSES = f"{PREFIX}pauses"
+SEALS = f"{PREFIX}seals"
+REPLICATED = f"{PREFIX}replicated"
+"""Written so that replicas have something to confirm; its value says nothing."""
 SUSPENDED = f"{PREFIX}suspended"
 SWEEPS = f"{PREFIX}sweeps"
 TROUBLES = f"{PREFIX}sweep-troubles"
 UNFINISHED = f"{PREFIX}unfinished"
+UNSEALED = f"{PREFIX}unsealed"
 UNSEEN = f"{PREFIX}unseen"
 WORKERS = f"{PREFIX}workers"
 
@@ -40,6 +45,8 @@ _CATALOGUE = {"MANIFESTS_MOST": 300, "MARKS_MOST": 1_000, "MARKS_DEEP": 100, "CA
 """Of one service. The oldest go first; what is irreversible or known-bad goes last."""
 _DEEDS_MOST = 5_000
 _HISTORY_MOST = 10_000
+_LOOP = {"LOOP_INEFFECTIVE": 2, "LOOP_FAILED": 3}
+"""So many rollbacks of a service that did not help one after the other, or that failed, open its loop-breaker."""
 _SIGHTINGS_MOST = 50
 """Revisions of one workload; its own history keeps ten by default."""
 _STORM_KEPT_S = 3_600
@@ -100,6 +107,6 @@ def prelude(numbers: Numbers) -> str:
     lines = [f"local {name} = {round(seconds * 1000)}" for name, seconds in constants.items()]
     lines.append(f"local ARRIVALS_MOST = {_ARRIVALS_MOST}")
     most = f"local HISTORY_MOST, SIGHTINGS_MOST = {_HISTORY_MOST}, {_SIGHTINGS_MOST}"
-    lines += [f"local {name} = {count}" for name, count in _CATALOGUE.items()]
+    lines += [f"local {name} = {count}" for name, count in {**_CATALOGUE, **_LOOP}.items()]
     deeds = f"local DEEDS_MOST, MESSAGES_MOST = {_DEEDS_MOST}, {_MESSAGES_MOST}"
     return "\n".join([f"local P = '{PREFIX}'", most, deeds, *lines, ""])

@@ -10,7 +10,8 @@ from controller.ledger.asking import Asking
 from controller.ledger.bells import Bells
 from controller.ledger.booking import Booking
 from controller.ledger.catalogue import Catalogues
-from controller.ledger.connection import Client, Scripts, client, pairs, translated
+from controller.ledger.clients import client
+from controller.ledger.connection import Client, Scripts, pairs, translated
 from controller.ledger.decisions import Decisions
 from controller.ledger.doorbell import Doorbell
 from controller.ledger.hands import Hands
@@ -22,20 +23,23 @@ from controller.ledger.outbox import Outbox
 from controller.ledger.records import Counts
 from controller.ledger.rollbacks import Rollbacks
 from controller.ledger.roster import Roster
+from controller.ledger.seals import Seals
 from controller.ledger.sightings import Sightings
 from controller.ledger.suspensions import Suspensions
 from controller.settings.numbers import Numbers
 from controller.settings.settings import Redis as RedisSettings
 
 Role = Literal["web", "worker", "lease"]
+_OF_A_READ = 0.7
+"""So much of a read's time limit replicas have to confirm: Redis answers before the read gives up."""
 
 
 class Ledger:
     """What one process uses to remember. Its parts share one client; it may be built before a fork."""
 
-    def __init__(self, connection: Client, numbers: Numbers) -> None:
+    def __init__(self, connection: Client, numbers: Numbers, *, replicas: int = 0, wait_s: float = 0.5) -> None:
         self._client = connection
-        self._scripts = Scripts(connection, numbers)
+        self._scripts = Scripts(connection, numbers, replicas=replicas, wait_s=wait_s)
         doorbell = Doorbell(connection, numbers)
         self._hearing = Hearing(self._scripts, doorbell)
         self.rollbacks = Rollbacks(connection, self._scripts, doorbell)
@@ -50,11 +54,17 @@ class Ledger:
         self.sightings = Sightings(connection, self._scripts)
         self.suspensions = Suspensions(connection, self._scripts)
         self.roster = Roster(connection, self._scripts)
+        self.seals = Seals(connection, self._scripts)
         self.outbox = Outbox(connection, self._scripts)
 
     def hear(self, heard: Heard) -> Answer:
-        """Record a notification; durable when it returns. Raises `LedgerUnavailable`."""
-        return self._hearing.hear(heard)
+        """Record a notification; durable when it returns, as far as Redis is. Raises `LedgerUnavailable`.
+
+        One that is known already waits for the replicas too: its first try may have been refused for want of them.
+        """
+        answer = self._hearing.hear(heard)
+        self._scripts.reach_replicas()
+        return answer
 
     def counts(self) -> Counts:
         """Count what waits and what came of the rest."""
@@ -88,7 +98,9 @@ def connect(settings: RedisSettings, numbers: Numbers, role: Role) -> Ledger:
         "lease": (numbers.lease_renew_timeout_s, numbers.lease_renew_timeout_s, 0),
     }
     connect_s, read_s, retries = limits[role]
-    return Ledger(client(settings, connect_s=connect_s, read_s=read_s, retries=retries), numbers)
+    connection = client(settings, connect_s=connect_s, read_s=read_s, retries=retries)
+    wait_s = read_s * _OF_A_READ
+    return Ledger(connection, numbers, replicas=settings.wait_for_replicas, wait_s=wait_s)
 
 
 def queue_client(settings: RedisSettings, numbers: Numbers) -> redis.Redis:

@@ -22,7 +22,10 @@ USUAL_PLACES = (Path("rollback.yaml"), Path("/etc/rollback-controller/rollback.y
 """Where the settings file is looked for when nobody names one."""
 
 _PATHS = frozenset(
-    {"rules", "inventory", "data_dir", "token_file", "password_file", "file", "kubeconfig", "ca_file", "urls_file"}
+    {
+        *("rules", "inventory", "data_dir", "file", "kubeconfig"),
+        *("token_file", "password_file", "sentinel_password_file", "ca_file", "urls_file", "key_file"),
+    }
 )
 """The keys whose values are paths, wherever they stand."""
 

@@ -11,7 +11,6 @@ import os
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Literal
-from urllib.parse import urlsplit
 
 from pydantic import BaseModel, BeforeValidator, ByteSize, ConfigDict, Field, SecretStr, field_validator
 from pydantic_settings import (
@@ -26,6 +25,8 @@ from controller.settings.monitoring import AlertmanagerSettings, PrometheusSetti
 from controller.settings.notify import Channel, ChannelName
 from controller.settings.numbers import Numbers
 from controller.settings.policy import PolicyField
+from controller.settings.redis import Redis as Redis  # noqa: PLC0414 - one of the settings, wherever it is written
+from controller.settings.sealing import Audit
 from controller.settings.secrets import read_secret
 from rules.limits import NO_POLICY
 from rules.reading.surroundings import Surroundings
@@ -46,25 +47,6 @@ class Role(StrEnum):
 
 class _Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Redis(_Section):
-    """The one Redis or Valkey that holds the ledger and the queue."""
-
-    url: str = "redis://127.0.0.1:6379/0"
-    username: str | None = None
-    password_file: Path | None = None
-
-    @field_validator("url")
-    @classmethod
-    def _known_scheme(cls, url: str) -> str:
-        if urlsplit(url).scheme not in {"redis", "rediss", "unix"}:
-            raise ValueError("must begin with redis://, rediss:// or unix://")
-        return url
-
-    def password(self) -> SecretStr | None:
-        """Read the password from its file; None when none is named."""
-        return None if self.password_file is None else read_secret(self.password_file)
 
 
 class Token(_Section):
@@ -137,6 +119,7 @@ class Settings(BaseSettings):
     token_file: Path | None = None
     """Where the command line finds its personal token."""
     auth: Auth = Auth()
+    audit: Audit = Audit()
     body_max: ByteSize = ByteSize(16 * 2**20)
     """The largest notification that is read, in bytes or like `16MiB`."""
     workers: Annotated[int, Field(ge=1, le=256)] = 2

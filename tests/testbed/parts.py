@@ -21,6 +21,7 @@ PACKAGES = {
     "prometheus-alertmanager": "prometheus-alertmanager",
     "amtool": "prometheus-alertmanager",
     "redis-server": "redis-server",
+    "redis-sentinel": "redis-sentinel",
     "shellcheck": "shellcheck",
     "etcd": "etcd-server",
     "containerd": "containerd",
