@@ -40,6 +40,7 @@ NAMES = (
     *("commit", "counts", "decide", "due", "hand", "hear", "move"),
     *("note", "open", "raise", "release", "renew", "roster", "seal", "sight", "suspend", "take"),
     *("fetch", "giveup", "route", "tell", "told", "untold"),
+    *("listed", "orphans", "unresolved"),
 )
 
 _REACHES_REPLICAS = frozenset({"take", "commit"})

@@ -21,6 +21,7 @@ from controller.ledger.keys import QUEUE_LIST
 from controller.ledger.leases import Leases
 from controller.ledger.outbox import Outbox
 from controller.ledger.records import Counts
+from controller.ledger.relearned import Relearned
 from controller.ledger.rollbacks import Rollbacks
 from controller.ledger.roster import Roster
 from controller.ledger.seals import Seals
@@ -56,6 +57,7 @@ class Ledger:
         self.roster = Roster(connection, self._scripts)
         self.seals = Seals(connection, self._scripts)
         self.outbox = Outbox(connection, self._scripts)
+        self.relearned = Relearned(connection, self._scripts)
 
     def hear(self, heard: Heard) -> Answer:
         """Record a notification; durable when it returns, as far as Redis is. Raises `LedgerUnavailable`.

@@ -67,6 +67,14 @@ class Numbers(BaseModel):
     """How often each cluster is looked over: what its workloads run, since when, and by which image digests."""
     observe_hosts_every_s: PositiveFloat = 60
     """How often each instance on a host is looked at: what it runs, and whether it is well."""
+    relearn_every_s: PositiveFloat = 30
+    """How often Alertmanager is asked what fires, where the settings name it."""
+    relearn_absent_s: PositiveFloat = 60
+    """So long, and in two looks at least, it must not list an alert before the alert's episode is closed."""
+    relearn_settled_s: PositiveFloat = 300
+    """One that started more recently closes nothing: Prometheus sends an alert again each minute, or each time its
+    rule group is evaluated where that is more seldom.
+    """
     sighting_kept_s: PositiveFloat = 400 * 86_400
     """How long the digests of a release that ran healthily are remembered."""
     termination_grace_s: PositiveFloat = 90
@@ -128,6 +136,8 @@ _ORDER = (
     ("step_deadline_s", "acting_deadline_s", "one step would use up the whole rollback"),
     ("reconcile_every_s", "due_first_s", "a bell would be rung again before anybody looks"),
     ("due_first_s", "due_max_s", "the pause between bells grows from the first to the longest"),
+    ("relearn_every_s", "relearn_absent_s", "an episode would be closed on the word of one look"),
+    ("relearn_absent_s", "relearn_settled_s", "an Alertmanager that has just started lists nothing yet"),
     ("group_interval_s", "episode_kept_s", "an episode would be forgotten while its alert still repeats"),
     ("acting_deadline_s", "effect_kept_s", "a finished rollback would be forgotten while one is under way"),
 )

@@ -22,6 +22,8 @@ CONTRADICTIONS = [
     ({"termination_grace_s": 30}, "termination_grace_s (30) must be at least step_deadline_s (60)"),
     ({"web_read_s": 2}, "web_connect_s (0.3) plus web_read_s (2) must not exceed 1"),
     ({"reconcile_every_s": 5}, "reconcile_every_s (5) must be less than due_first_s (5)"),
+    ({"relearn_every_s": 60}, "relearn_every_s (60) must be less than relearn_absent_s (60)"),
+    ({"relearn_absent_s": 300}, "relearn_absent_s (300) must be less than relearn_settled_s (300)"),
     ({"due_first_s": 60}, "due_first_s (60) must be less than due_max_s (60)"),
 ]
 

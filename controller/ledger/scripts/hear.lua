@@ -119,6 +119,7 @@ local function firing(k, item, e, at)
   end
   redis.call('HSET', k, 'heard', ms(now), 'truncated', ms(truncated))
   redis.call('PEXPIRE', k, EPISODE_KEPT)
+  redis.call('ZADD', UNRESOLVED, ms(now), fingerprint)
   file(k, fingerprint, digests, others)
   ask(k, fingerprint, missing)
 end
@@ -137,6 +138,7 @@ local function resolved(k, item, e)
   end
   closings = closings + 1
   redis.call('HSET', k, 'closed', ms(now))
+  redis.call('ZREM', UNRESOLVED, item[1])
   for _, digest in ipairs(words(e[5] or '')) do redis.call('SREM', key('firing', digest), item[1]) end
   for _, rollback in ipairs(words(redis.call('HGET', k, 'rollbacks') or '')) do
     if redis.call('ZSCORE', DUE, rollback) then rouse(rollback) end
@@ -160,4 +162,5 @@ if record and pairs_new > 0 then
   redis.call('HSET', key('notification', id), '#meta', ARGV[4], '#at', ms(now))
   first_bell(id)
 end
+if record then redis.call('ZREMRANGEBYSCORE', UNRESOLVED, '-inf', ms(now - EPISODE_KEPT)) end
 return {writes, known, stragglers, closings, pairs_new, begins}

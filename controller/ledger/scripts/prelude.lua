@@ -8,6 +8,7 @@ local function ms(n) return string.format('%.0f', n) end
 local function key(kind, id) return P .. kind .. ':' .. id end
 
 local DUE, BELLS, BOOK, UNFINISHED = P .. 'due', P .. 'bells', P .. 'book', P .. 'unfinished'
+local UNRESOLVED = P .. 'unresolved'
 
 -- When somebody must look at `id` again, whatever becomes of doorbells.
 local function wake(id, at) redis.call('ZADD', DUE, ms(at), id) end
