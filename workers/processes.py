@@ -102,7 +102,7 @@ def run_reconciler(settings: Settings, house: House) -> None:
     stopping = Stopping()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
-    reconcile(connect(settings.redis, settings.numbers, "worker"), settings.numbers, stopping)
+    reconcile(connect(settings.redis, settings.numbers, "worker"), settings.numbers, stopping, settings.audit)
 
 
 def run_observer(settings: Settings, house: House) -> None:

@@ -49,10 +49,12 @@ def supervise(settings: Settings) -> int:
     """Run the processes of this machine until SIGTERM or SIGINT; returns the exit code.
 
     They are `settings.workers` workers, the reconciler and the observer. A rule file
-    or inventory with errors, and a password that cannot be read, is refused here, before anything is started.
+    or inventory with errors, and a password or a sealing key that cannot be used, is refused here, before
+    anything is started.
     """
     house = House.load(settings)
     settings.redis.password()
+    settings.audit.keys()
     stopping = Stopping()
     kept = [_Kept("reconciler", run_reconciler), _Kept("teller", run_teller)]
     kept += [_Kept("observer", run_observer)]

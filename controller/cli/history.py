@@ -25,19 +25,34 @@ _MOST_RECENT = 500
 @click.option(
     "--decisions", is_flag=True, help="What was decided about each alert instead, also by rules that only observe."
 )
+@click.option(
+    "--verify", is_flag=True, help="Whether all that is remembered is as it was written; exit code 1 if not."
+)
+@click.option(
+    "--key-file",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="With --verify: our copy of the keys that seal; else audit.key-file of the settings.",
+)
 @json_option
 @api_options
-def command(
+def command(  # noqa: PLR0913 - the words of the command line
     *,
     limit: int,
     service: str | None,
     state: str | None,
     decisions: bool,
+    verify: bool,
+    key_file: Path | None,
     as_json: bool,
     config: Path | None,
     url: str | None,
 ) -> None:
     """List rollbacks, or what was decided about each alert, the newest first."""
+    if verify:
+        from controller.cli.verified import verify_history  # noqa: PLC0415
+
+        verify_history(config, url, key_file, service, as_json=as_json)
+        return
     if decisions:
         _print_decisions(api(config, url), limit, as_json=as_json)
         return

@@ -15,6 +15,7 @@ from controller.settings import Role
 from controller.settings.clusters import clusters_in_force
 from controller.web.answering import answering_blueprint
 from controller.web.api import api_blueprint
+from controller.web.audit import audit_blueprint
 from controller.web.auth import Doorkeeper
 from controller.web.bodies import read_body
 from controller.web.hands import hands_blueprint
@@ -59,6 +60,8 @@ def create_app(settings: Settings, ledger: Ledger, house: House) -> Flask:
     app.register_blueprint(releases_blueprint(ledger, house, door, clusters))
     app.register_blueprint(answering_blueprint(ledger, door))
     app.register_blueprint(why_blueprint(ledger, house, door))
+    sealing = settings.audit.key_file is not None
+    app.register_blueprint(audit_blueprint(ledger, door, sealing=sealing))
     return app
 
 

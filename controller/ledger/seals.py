@@ -1,0 +1,98 @@
+"""Seals in the ledger: what ended is sealed within seconds, and read back as it is stored by whoever checks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import orjson
+import structlog
+
+from controller.ledger.connection import Client, Scripts, translated
+from controller.ledger.keys import HISTORY, SEALS, UNSEALED, key
+from rules.seals import Key, Seal, Stored, sealed
+
+log = structlog.get_logger(__name__)
+
+_AT_ONCE = 50
+_NUMBERS_END = 2**53
+
+
+@dataclass(frozen=True, slots=True)
+class AsStored:
+    """A rollback's record and journal, as the texts that Redis holds."""
+
+    id: str
+    record: Mapping[str, str]
+    journal: tuple[str, ...]
+
+
+class Seals:
+    """Seals what ended, and reads what was sealed."""
+
+    def __init__(self, connection: Client, scripts: Scripts) -> None:
+        self._client = connection
+        self._scripts = scripts
+
+    def waiting(self) -> tuple[str, ...]:
+        """Name what ended and is not sealed yet, the oldest first, so many as are sealed at once."""
+        with translated():
+            return tuple(self._client.zrange(UNSEALED, 0, _AT_ONCE - 1))
+
+    def seal(self, ids: Iterable[str], by: Key) -> int:
+        """Seal what ended; says how many. What somebody else seals or changes meanwhile is left to the next time.
+
+        Each seal is logged with its number and sum: a log that is kept elsewhere tells when they go missing.
+        """
+        made = 0
+        for ident in ids:
+            stored = self.stored([ident])[0]
+            number, now_ms = self.newest() + 1, self._now_ms()
+            if number >= _NUMBERS_END:
+                log.error(
+                    "seals.number_unusable",
+                    fix="the sorted set rc:seals was tampered with; see docs/explanation/audit.md",
+                )
+                break
+            text = sealed(Stored.of(ident, stored.record, stored.journal), by, number, now_ms)
+            fields = orjson.dumps(dict(stored.record)).decode()
+            verdict = self._scripts.run("seal", ident, number, fields, len(stored.journal), text)
+            if verdict == "ok":
+                seal = Seal.read(text)
+                log.info(
+                    "rollback.sealed", rollback=ident, number=number, mac=seal.mac if seal else "", key=by.name
+                )
+                made += 1
+        return made
+
+    def newest(self) -> int:
+        """Return the number of the newest seal; 0 where there is none."""
+        with translated():
+            last = self._client.zrevrange(SEALS, 0, 0, withscores=True)
+        return int(min(max(last[0][1], 0), _NUMBERS_END)) if last else 0
+
+    def ids(self) -> tuple[str, ...]:
+        """Name every rollback that is remembered: what is sealed, the newest seal first, then the others."""
+        with translated(), self._client.pipeline(transaction=False) as pipe:
+            pipe.zrevrange(SEALS, 0, -1)
+            pipe.zrevrange(HISTORY, 0, -1)
+            by_seal, by_opening = pipe.execute()
+        return tuple(dict.fromkeys([*by_seal, *by_opening]))
+
+    def stored(self, ids: Iterable[str]) -> tuple[AsStored, ...]:
+        """Read rollbacks as they are stored; what is not there any more has an empty record."""
+        wanted = tuple(ids)
+        with translated(), self._client.pipeline(transaction=True) as pipe:  # record and journal of one moment
+            for ident in wanted:
+                pipe.hgetall(key("rollback", ident))
+                pipe.lrange(key("journal", ident), 0, -1)
+            answers = pipe.execute()
+        return tuple(
+            AsStored(ident, record, tuple(journal))
+            for ident, record, journal in zip(wanted, answers[::2], answers[1::2], strict=True)
+        )
+
+    def _now_ms(self) -> int:
+        with translated():
+            seconds, micros = self._client.time()
+        return int(seconds) * 1000 + int(micros) // 1000
