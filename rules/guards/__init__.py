@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from rules.guards.breaker import BREAKER, loop_breaker
 from rules.guards.budget import COOLDOWN, LIMITS, cooldown, limits
 from rules.guards.capacity import AFFECTED, HEALTHY, affected_alone, min_healthy
 from rules.guards.causality import CAUSED, STALE, caused_by_release, stale_alert
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 GUARDS: tuple[tuple[str, Guard], ...] = (
     (PAUSED, paused),
+    (BREAKER, loop_breaker),
     (LOCKED, deploy_locked),
     (OPTED_IN, opted_in),
     (CLOCKS, clocks),

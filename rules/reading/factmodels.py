@@ -12,7 +12,7 @@ from rules.reading.fieldtypes import Prose, Text, say
 from rules.reading.instancefacts import InstanceFacts, ReleaseList
 from rules.reading.monitoringfacts import AlertmanagerFacts, PrometheusFacts
 from rules.reading.policymodels import PolicyModel
-from rules.reading.recordfacts import CampaignFacts, DemotionFacts, PastRollback, PauseFacts
+from rules.reading.recordfacts import BreakerFacts, CampaignFacts, DemotionFacts, PastRollback, PauseFacts
 from rules.reading.releasefacts import MarkFacts
 
 
@@ -162,6 +162,11 @@ class FactsModel(FactSection):
         dict[str, Annotated[DemotionFacts, short("why")]],
         instead(_keyed, type=["string", "array"]),
         Field(default_factory=dict, description="Rules that may only ask: names, or NAME: why."),
+    ]
+    breakers: Annotated[
+        dict[str, Annotated[BreakerFacts, short("why")]],
+        instead(_keyed, type=["string", "array"]),
+        Field(default_factory=dict, description="Services whose loop-breaker is open: names, or NAME: why."),
     ]
     storm: Annotated[
         dict[str, Time],

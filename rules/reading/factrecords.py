@@ -10,6 +10,7 @@ from rules.campaigns import campaign_of
 from rules.catalogue import Catalogue, Manifest
 from rules.facts import (
     Book,
+    Breaker,
     CampaignStart,
     Demotion,
     Fact,
@@ -108,6 +109,10 @@ class Records:
             demoted={
                 rule: Demotion(one.why, one.at.at(self.now_ms), one.rollback)
                 for rule, one in self.model.demoted.items()
+            },
+            breakers={
+                service: Breaker(one.why, one.at.at(self.now_ms), tuple(one.rollbacks))
+                for service, one in self.model.breakers.items()
             },
             storm={service: moment.at(self.now_ms) for service, moment in self.model.storm.items()},
             at_ms=self.now_ms,

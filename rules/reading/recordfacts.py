@@ -1,4 +1,4 @@
-"""What a facts file says of the past and of people: rollbacks, campaigns, pauses, demoted rules."""
+"""What a facts file says of the past and of people: rollbacks, campaigns, pauses, demoted rules, loop-breakers."""
 
 from __future__ import annotations
 
@@ -96,3 +96,11 @@ class DemotionFacts(FactSection):
     why: Annotated[Prose, Field(description="Why.")] = "its last rollback did not help"
     at: Annotated[Time, Field(description="Since when.")] = Moment(0, relative=True)
     rollback: Annotated[Prose, Field(description="The rollback that showed it.")] = ""
+
+
+class BreakerFacts(FactSection):
+    """A service that rules leave alone, because going back went wrong again and again."""
+
+    why: Annotated[Prose, Field(description="Why.")] = "2 rollbacks in a row did not help"
+    at: Annotated[Time, Field(description="Since when.")] = Moment(0, relative=True)
+    rollbacks: Annotated[Names, Field(default_factory=list, description="The rollbacks that went wrong.")]

@@ -154,6 +154,21 @@ def demoted(rule: str, *, why: str, rollback: str, channels: tuple[str, ...] = (
     return Message(Kind.DEMOTED, f"Rule {name} may only ask", _cut(lines), channels, rollback=rollback)
 
 
+def looping(service: str, *, why: str, rollback: str, channels: tuple[str, ...] = ()) -> Message:
+    """Say that rules leave a service alone from now on, and how that ends."""
+    name = clean(service, 60)
+    lines = [
+        f"Rules leave {name} alone from now on: going back did not end its trouble, again and again.",
+        f"Why: {clean(why, 300)}",
+        "A person can roll it back all the same; nothing else is held back.",
+        "",
+        f"What was done last: rollbackctl why {rollback}",
+        f"Once it is known what is wrong: rollbackctl resume --service {name}",
+    ]
+    title = f"Loop-breaker: rules leave {name} alone"
+    return Message(Kind.HELD, title, _cut(lines), channels, rollback=rollback, service=service)
+
+
 def undelivered(channel: str, title: str, error: str, channels: tuple[str, ...]) -> Message:
     """Tell other channels that one is not reached."""
     lines = [
@@ -203,6 +218,7 @@ def _what(about: About) -> Iterator[str]:
 
 _ENDS = {
     Reason.PAUSED_BY_PERSON: "It goes on when somebody says `rollbackctl resume`, or when the pause ends",
+    Reason.LOOP_BREAKER: "It goes on when somebody says `rollbackctl resume --service` with its name",
     Reason.DEPLOY_LOCKED: "It goes on when the deployment lets the service go",
     Reason.FROZEN: "It goes on when the freeze window ends",
     Reason.CAMPAIGN_STOPPED: "It does not go on by itself: see why the last one did not help",
