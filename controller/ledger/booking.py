@@ -17,6 +17,7 @@ from controller.ledger.rollbacks import Hold, LeaseLost
 from rules.alerts import Alert
 from rules.facts import (
     Book,
+    Breaker,
     Campaign,
     CampaignStart,
     Demotion,
@@ -62,10 +63,13 @@ class Booking:
         self._client = connection
         self._scripts = scripts
 
-    def read(self, campaign: str, service: str) -> Booked:
-        """Read everything that guards count, with one campaign and the lock of one service."""
-        version, now, starts, pauses, lock, demoted, storm, members, active, begun = self._scripts.run(
-            "book", campaign, service
+    def read(self, campaign: str, service: str, without: str = "") -> Booked:
+        """Read everything that guards count, with one campaign and the lock of one service.
+
+        `without` is a rollback whose own commit does not count: nothing was changed under it.
+        """
+        version, now, starts, pauses, lock, demoted, storm, members, active, begun, breakers = self._scripts.run(
+            "book", campaign, service, without
         )
         own = campaign if begun else ""
         now_ms = int(now)
@@ -79,6 +83,7 @@ class Booking:
             ),
             demoted={rule: _demotion(text) for rule, text in pairs(demoted).items()},
             storm={service: int(at) for service, at in pairs(storm).items()},
+            breakers={service: breaker(text) for service, text in pairs(breakers).items()},
             at_ms=now_ms,
         )
         return Booked(
@@ -105,10 +110,16 @@ class Booking:
         """Return the open alerts that a rule is interested in; of more than `OTHERS_MOST`, one more than that."""
         return tuple(_heard(*row) for row in self._scripts.run("others", rule_digest, OTHERS_MOST))
 
-    def last_change(self, instance: str) -> Fact[LastChange] | None:
-        """Return when a rule last rolled an instance back; None where none did."""
+    def last_change(self, instance: str, without: str = "") -> Fact[LastChange] | None:
+        """Return when a rule last rolled an instance back; None where none did.
+
+        `without` is a rollback whose own commit does not count: then what was so before it.
+        """
         with translated():
             raw = self._client.hgetall(key("changed", instance))
+            if without and raw.get("rollback") == without:
+                before = self._client.hget(key("rollback", without), "changed_before")
+                raw = pairs(orjson.loads(before or "[]"))
         if not raw:
             return None
         at_ms = int(raw["at"])
@@ -138,6 +149,12 @@ def _pause(scope: str, text: str, now_ms: int) -> Pause | None:
 def _demotion(text: str) -> Demotion:
     told = orjson.loads(text)
     return Demotion(told.get("why", ""), int(told.get("at_ms") or 0), told.get("rollback", ""))
+
+
+def breaker(text: str) -> Breaker:
+    """Read a loop-breaker that is open, as `move` writes it."""
+    told = orjson.loads(text)
+    return Breaker(told.get("why", ""), int(told["open_since"]), tuple(told.get("rollbacks") or ()))
 
 
 def _lock(text: str, now_ms: int) -> Fact[Lock] | None:

@@ -1,5 +1,7 @@
 """A person's hand: rules paused, services locked by whoever deploys, rules demoted; and the audit of all of it.
 
+The loop-breaker of a service opens by itself, and ends by a person's hand only.
+
 Pauses and locks end by themselves, by Redis' clock; one whose time is over is not there. Every change raises the
 book's version, so that a rollback whose guards were asked before it asks them again before its first change.
 What only waited for a pause, a lock or a demotion is judged anew as soon as that is gone.
@@ -14,12 +16,13 @@ from typing import Any
 
 import orjson
 
+from controller.ledger.booking import breaker
 from controller.ledger.connection import Client, Scripts, translated
-from controller.ledger.keys import DEEDS, DEMOTED, LOCKS, PAUSES
+from controller.ledger.keys import BREAKERS, DEEDS, DEMOTED, LOCKS, PAUSES
 from controller.ledger.records import iso
 from rules.decisions import Reason
 from rules.errors import Permanent
-from rules.facts import Demotion, Lock, Pause
+from rules.facts import Breaker, Demotion, Lock, Pause
 
 
 class LockHeld(Permanent):
@@ -111,6 +114,16 @@ class Hands:
         """Return the rules that may only ask, by name."""
         found = sorted(self._standing(DEMOTED).items())
         return {name: Demotion(entry["why"], entry["at_ms"], entry["rollback"]) for name, entry in found}
+
+    def breakers(self) -> Mapping[str, Breaker]:
+        """Return the loop-breakers that are open, by service."""
+        with translated():
+            counted = sorted(self._client.hgetall(BREAKERS).items())
+        return {service: breaker(text) for service, text in counted if orjson.loads(text).get("open_since")}
+
+    def close_breaker(self, service: str, by: str, why: str = "") -> bool:
+        """Let rules act on a service again, and wake what waits; False where its loop-breaker is not open."""
+        return self._did("close", service=service, by=by, why=why)
 
     def note(self, by: str, what: str, about: str, why: str = "") -> None:
         """Add to the audit what a person did that is recorded nowhere else by name."""

@@ -25,8 +25,3 @@ def new_id(kind: str) -> str:
 def effect_of(instance: str, arrival: str) -> str:
     """Identify the one effect that this arrival on this instance may have."""
     return hashlib.sha256(f"{instance}\n{arrival}".encode()).hexdigest()
-
-
-def chained(head: str, entry: str) -> str:
-    """Return the head of a journal's chain after `entry`."""
-    return hashlib.sha256(f"{head}\n{entry}".encode()).hexdigest()

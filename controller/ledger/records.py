@@ -141,6 +141,10 @@ class Rollback:
     joined_after: str = ""
     plan: str = ""
     way_back: str = ""
+    undone_as: str = ""
+    """How it ends once the way back is taken: `failed` or `ineffective`."""
+    opened_breaker: str = ""
+    """Set where what it came to opened the loop-breaker of its service."""
     campaign: str = ""
     release: str = ""
     """The release it leaves, by the word that is the same on every instance of the service."""
@@ -161,6 +165,8 @@ class Rollback:
     journal_head: str = ""
     attempts: int = 0
     opened_ms: int = 0
+    cleared_within_s: float | None = None
+    """What `cleared-within: auto` came to; None while it is not known."""
     committed_ms: int | None = None
     changed_ms: int | None = None
     ended_ms: int | None = None
@@ -191,6 +197,8 @@ class Rollback:
             "effect",
             "plan",
             "way_back",
+            "undone_as",
+            "opened_breaker",
             "campaign",
             "release",
             "marked",
@@ -207,6 +215,7 @@ class Rollback:
             to_release=raw.get("to", ""),
             attempts=int(raw.get("attempts") or 0),
             opened_ms=int(raw.get("opened_at") or 0),
+            cleared_within_s=float(raw["cleared_within"]) if raw.get("cleared_within") else None,
             committed_ms=_ms(raw, "committed_at"),
             changed_ms=_ms(raw, "changed_at"),
             ended_ms=_ms(raw, "ended_at"),
@@ -236,6 +245,7 @@ class Rollback:
             "episodes": list(self.episodes),
             "asked": asked_shown(self.asked) if self.asked else None,
             "held_since": iso(self.held_ms),
+            "opened_breaker": bool(self.opened_breaker),
             "plan": plan_shown(orjson.loads(self.plan)) if self.plan else None,
         }
 

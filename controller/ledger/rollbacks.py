@@ -12,11 +12,12 @@ import structlog
 
 from controller.ledger.connection import Client, Scripts, translated
 from controller.ledger.doorbell import Doorbell
-from controller.ledger.ids import chained, effect_of, new_id
+from controller.ledger.ids import effect_of, new_id
 from controller.ledger.keys import HISTORY, UNFINISHED, key
 from controller.ledger.records import End, NewRollback, Opened, Rollback, State
 from rules.decisions import Reason
 from rules.errors import Permanent
+from rules.seals import chained, sum_of
 
 log = structlog.get_logger(__name__)
 
@@ -173,10 +174,12 @@ class Rollbacks:
         look_again_s: float | None = None,
         release: bool = False,
         ring: bool = False,
+        if_it_loops: str = "",
     ) -> None:
         """Move a rollback on, under its lease; raises `LeaseLost` or `MovedOn` and has then changed nothing.
 
-        `look_again_s` is when `due` rings at the latest; `ring` also sounds a bell at once.
+        `look_again_s` is when `due` rings at the latest; `ring` also sounds a bell at once; `if_it_loops` as for
+        `end`, and for a hold. From acting or parked to waiting, a commit that no change followed is given back.
         """
         self._move(
             hold,
@@ -186,6 +189,7 @@ class Rollbacks:
             look_again_s=look_again_s,
             release=release,
             bell=hold.id if ring else "",
+            if_it_loops=if_it_loops,
         )
 
     def just_left(self, instance: str, kept_s: float) -> frozenset[str]:
@@ -209,14 +213,24 @@ class Rollbacks:
         changed: bool,
         effects: Iterable[str] = (),
         ask_again: AskAgain = "",
+        if_it_loops: str = "",
     ) -> None:
         """End a rollback and clear its claim; one that changed nothing gives its reservation back.
 
         `ask_again` puts alerts that still fire before the rules once more: those that joined under other
         terms, at once ("joins"); or those, and the others once they are heard again ("all").
+        `if_it_loops` is told to people where this opens the loop-breaker of its service; `{why}` in it is filled in.
         """
         self._move(
-            hold, _ALIVE, State.ENDED, fields, release=True, changed=changed, effects=effects, ask_again=ask_again
+            hold,
+            _ALIVE,
+            State.ENDED,
+            fields,
+            release=True,
+            changed=changed,
+            effects=effects,
+            ask_again=ask_again,
+            if_it_loops=if_it_loops,
         )
 
     def hold_unreadable(self, hold: Hold, state: str, fields: Mapping[str, str]) -> None:
@@ -239,6 +253,7 @@ class Rollbacks:
         effects: Iterable[str] = (),
         ask_again: AskAgain = "",
         bell: str = "",
+        if_it_loops: str = "",
     ) -> None:
         again = "" if look_again_s is None else str(round(look_again_s * 1000))
         args = (
@@ -255,6 +270,7 @@ class Rollbacks:
             ask_again,
             new_id("n"),
             secrets.token_hex(8),
+            if_it_loops,
         )
 
         def build(pipe: Any) -> None:
@@ -278,11 +294,25 @@ class Rollbacks:
         fields: Mapping[str, str],
         campaign: str = "",
         line: str = "",
+        again: bool = False,
     ) -> Committed:
-        """Make the last write before the first change; raises `LeaseLost`."""
+        """Make the last write before the first change; raises `LeaseLost`.
+
+        `again` where it was made before by somebody who changed nothing: what is reserved stays as it is.
+        """
         text = orjson.dumps(dict(fields)).decode()
         verdict, what = self._scripts.run(
-            "commit", hold.id, hold.lease, hold.token, effect, book, from_release, text, campaign, line
+            "commit",
+            hold.id,
+            hold.lease,
+            hold.token,
+            effect,
+            book,
+            from_release,
+            text,
+            campaign,
+            line,
+            "1" if again else "",
         )
         if verdict == "lost":
             raise LeaseLost
@@ -291,7 +321,7 @@ class Rollbacks:
     def note(self, hold: Hold, head: str, entry: Mapping[str, object]) -> str:
         """Add one entry to the journal and return the chain's new head; raises `LeaseLost`."""
         text = orjson.dumps(dict(entry)).decode()
-        new_head = chained(head, text)
+        new_head = chained(head, sum_of(text))
         verdict = self._scripts.run("note", hold.id, hold.lease, hold.token, text, head, new_head)
         if verdict != "ok":
             raise LeaseLost

@@ -1,13 +1,19 @@
 -- The last write before the first change: everything that may still say no is asked here, at once.
 -- ARGV: id, lease, token, effect, book version as read, from release, fields,
--- campaign, its line in the list of those that began.
+-- campaign, its line in the list of those that began, '1' where it was committed before, nothing was changed since, and
+-- the guards were asked again: then what is reserved stays, and only who may still say no is asked.
 -- Returns {'ok' | 'lost' | 'moved' | 'resolved' | 'effect' | 'book', what}.
 local id, instance, token, effect = ARGV[1], ARGV[2], ARGV[3], key('effect', ARGV[4])
 local record = key('rollback', id)
 if not holds(instance, token) then return {'lost', ''} end
 local state, ours = redis.call('HGET', record, 'state'), redis.call('HGET', record, 'effect')
-if state == 'acting' and ours == ARGV[4] then return {'ok', redis.call('HGET', BOOK, 'version')} end
-if state ~= 'planned' and state ~= 'waiting' then return {'moved', state or ''} end
+local again = ARGV[10] == '1'
+if again then
+  if ours ~= ARGV[4] or (state ~= 'acting' and state ~= 'parked') then return {'moved', state or ''} end
+else
+  if state == 'acting' and ours == ARGV[4] then return {'ok', redis.call('HGET', BOOK, 'version')} end
+  if state ~= 'planned' and state ~= 'waiting' then return {'moved', state or ''} end
+end
 local episodes, open = words(redis.call('HGET', record, 'episodes')), 0
 for _, fingerprint in ipairs(episodes) do
   if redis.call('HGET', key('episode', fingerprint), 'closed') == '' then open = open + 1 end
@@ -19,6 +25,7 @@ if made and made ~= id and redis.call('HGET', record, 'by') == '' then return {'
 if (redis.call('HGET', BOOK, 'version') or '0') ~= ARGV[5] then
   return {'book', redis.call('HGET', BOOK, 'version')}
 end
+if again then return {'ok', ARGV[5]} end
 
 redis.call('SET', effect, id, 'PX', EFFECT_KEPT)
 redis.call('SADD', P .. 'begun', id)

@@ -1,4 +1,4 @@
--- A person's hand: pauses, locks and demotions. ARGV: verb, what it takes as JSON. Each raises the book's version, so
+-- A person's hand: pauses, locks, demotions, loop-breakers. ARGV: verb, what it takes as JSON. Each raises the book's version, so
 -- that whoever asked the guards before asks them again. Pauses and locks end by themselves: what is over is not there.
 -- Returns {1, …} where it was done, {0, …} where not; what follows is the verb's own.
 local PAUSES, LOCKS, DEMOTED, DEEDS = P .. 'pauses', P .. 'locks', P .. 'demoted', P .. 'deeds'
@@ -106,6 +106,16 @@ end
 function verbs.promote()
   if redis.call('HDEL', DEMOTED, asked.rule) == 0 then return {0} end
   deed('promote', asked.rule, asked.why)
+  wake_waiting()
+  return done()
+end
+
+-- What was counted is forgotten with it: the next rollbacks of the service are a new beginning.
+function verbs.close()
+  local text = redis.call('HGET', P .. 'breakers', asked.service)
+  if not text or type(cjson.decode(text).open_since) ~= 'number' then return {0} end
+  redis.call('HDEL', P .. 'breakers', asked.service)
+  deed('resume loop-breaker', 'service ' .. asked.service, asked.why)
   wake_waiting()
   return done()
 end
