@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from rules.reading.contradictions import contradictions
 from rules.reading.fileerrors import FileError, Place, RuleFileErrors
 from rules.reading.modelerrors import check, find_node
-from rules.reading.rulemodels import LATER, OF_ONE_RULE, RuleFileModel, RuleModel
+from rules.reading.rulemodels import OF_ONE_RULE, RuleFileModel, RuleModel
 from rules.reading.surroundings import Mention, mentions_in
 from rules.reading.yamlfile import read_yaml
 from rules.reading.yamlnodes import Broken, Entry, Mapping, Scalar, Sequence
@@ -91,7 +91,7 @@ def _rule_nodes(root: Mapping) -> Iterator[Node]:
 
 
 def _read_rule(node: Node, document: Document) -> tuple[Rule | None, list[FileError]]:
-    model, errors = check(RuleModel, node, document, later=LATER)
+    model, errors = check(RuleModel, node, document)
     if model is None:
         return None, errors
     if errors := list(_contradictions(model, node, document)):
@@ -111,7 +111,7 @@ def _check_defaults(defaults: Mapping, document: Document) -> Iterator[FileError
     for key in OF_ONE_RULE:
         if key in defaults.entries:
             yield document.error(defaults.entries[key].key, f"`{key}` belongs to one rule; move it there")
-    _, errors = check(RuleModel, defaults, document, later=LATER, partial=True)
+    _, errors = check(RuleModel, defaults, document, partial=True)
     yield from errors
 
 

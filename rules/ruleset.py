@@ -12,6 +12,7 @@ from rules.matching.interest import Interest
 from rules.reading.fileerrors import Place, RuleFileErrors
 from rules.reading.guardlint import odd_guards
 from rules.reading.rulelint import oddities, overlaps
+from rules.reading.verifylint import odd_verifying
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -71,7 +72,8 @@ def collect(placed: Iterable[tuple[Rule, Place]]) -> RuleSet:
         rules.append(rule)
     if errors:
         raise RuleFileErrors(tuple(errors))
-    odd = [places[r.name].says(message) for r in rules for message in (*oddities(r), *odd_guards(r))]
+    kinds = (oddities, odd_guards, odd_verifying)
+    odd = [places[r.name].says(message) for r in rules for kind in kinds for message in kind(r)]
     met = [places[rule.name].says(message) for rule, message in overlaps(rules)]
     return RuleSet(tuple(rules), tuple(sorted({*odd, *met})), MappingProxyType(places))
 

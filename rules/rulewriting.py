@@ -16,10 +16,12 @@ if TYPE_CHECKING:
 
     from rules.limits import CausedByRelease, Compare, Guards, Requirement, Waves
     from rules.matchers import Matcher
-    from rules.rule import KubernetesTarget, Rule, Signal, Target, When
+    from rules.rule import Check, KubernetesTarget, Rule, Signal, Target, Verify, When
 
 OFF = "off"
 """In place of a guard's mapping: it is not asked."""
+AUTO = "auto"
+"""In place of a duration: what the alerting rule needs."""
 
 
 def written(rule: Rule) -> dict[str, Any]:
@@ -38,11 +40,7 @@ def written(rule: Rule) -> dict[str, Any]:
         },
         "guards": _guards(rule),
         "waves": _waves(rule.waves),
-        "verify": {
-            "healthy-within": write_duration(rule.verify.healthy_within_s),
-            "steady": write_duration(rule.verify.steady_s),
-            "cleared-within": _within(rule.verify.cleared_within_s),
-        },
+        "verify": _verify(rule.verify),
         "retry": {
             "attempts": rule.retry.attempts,
             "initial": write_duration(rule.retry.initial_s),
@@ -53,8 +51,19 @@ def written(rule: Rule) -> dict[str, Any]:
     }
 
 
-def _within(seconds: float | None) -> str:
-    return "auto" if seconds is None else write_duration(seconds)
+def _verify(verify: Verify) -> dict[str, Any]:
+    within = verify.cleared_within_s
+    return {
+        "healthy-within": write_duration(verify.healthy_within_s),
+        "steady": write_duration(verify.steady_s),
+        "cleared-within": AUTO if within is None else write_duration(within),
+        "check": [_check(one) for one in verify.checks],
+        "on-ineffective": verify.on_ineffective.value,
+    }
+
+
+def _check(check: Check) -> dict[str, Any]:
+    return {"promql": check.promql, "is": str(check.is_), "for": write_duration(check.for_s)}
 
 
 def write_share(share: float) -> str:

@@ -147,7 +147,13 @@ class Settings(BaseSettings):
     def surroundings(self) -> Surroundings:
         """What rules may name, and what their times go by."""
         windows, channels = frozenset(self.policy.windows), frozenset(self.notify)
-        return Surroundings(windows, channels, self.numbers.group_interval_s)
+        return Surroundings(
+            windows,
+            channels,
+            self.numbers.group_interval_s,
+            prometheus=self.prometheus is not None,
+            alertmanager=self.alertmanager is not None,
+        )
 
     @property
     def bind(self) -> tuple[str, int]:

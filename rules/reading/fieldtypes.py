@@ -7,7 +7,6 @@ Every one refuses what is not text, so that nothing is converted silently. The p
 from __future__ import annotations
 
 from enum import StrEnum
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
 
 from pydantic import (
@@ -24,11 +23,11 @@ from pydantic_core import PydanticCustomError, core_schema
 
 from rules.durations import DurationError, parse_duration
 from rules.matchers import Matcher, MatcherError, parse_matchers
-from rules.reading.wording import near_miss, not_enforced
+from rules.reading.wording import near_miss
 from rules.templates import Template, TemplateError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
 Word = TypeVar("Word", bound=StrEnum)
 
@@ -118,14 +117,12 @@ def _listed(value: Any) -> Any:
     return value if isinstance(value, list) else [value]
 
 
-def one_of(kind: type[Word], *words: str, later: Mapping[str, str] = MappingProxyType({})) -> GetPydanticSchema:
-    """Read one of these words, or of all of `kind`; `later` maps words of a coming version to their fields."""
+def one_of(kind: type[Word], *words: str) -> GetPydanticSchema:
+    """Read one of these words, or of all of `kind`."""
     known = words or tuple(word.value for word in kind)
 
     def read(value: Any) -> Word:
         written = text(value)
-        if written in later:
-            say(not_enforced(later[written], "write " + " or ".join(known)))
         if written not in known:
             say(f"`{written}` is not known here{near_miss(written, known) or '; write ' + ' or '.join(known)}")
         return kind(written)
@@ -148,13 +145,8 @@ def checked(check: Callable[[str], str | None]) -> AfterValidator:
     return AfterValidator(validate)
 
 
-_DURATION_SCHEMA = WithJsonSchema(
-    {
-        "type": "string",
-        "pattern": "^(0|([0-9]+y)?([0-9]+w)?([0-9]+d)?([0-9]+h)?([0-9]+m)?([0-9]+s)?([0-9]+ms)?)$",
-        "minLength": 1,
-    }
-)
+DURATION_PATTERN = "^(0|([0-9]+y)?([0-9]+w)?([0-9]+d)?([0-9]+h)?([0-9]+m)?([0-9]+s)?([0-9]+ms)?)$"
+_DURATION_SCHEMA = WithJsonSchema({"type": "string", "pattern": DURATION_PATTERN, "minLength": 1})
 _TEXT_SCHEMA = WithJsonSchema({"type": "string", "minLength": 1})
 
 Text = Annotated[str, reads(text), AfterValidator(_some), _TEXT_SCHEMA]

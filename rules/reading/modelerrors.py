@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, get_args
+from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 
 from rules.reading.fieldtypes import INCOMPLETE, MATCHER, NOT_TEXT, SAID
-from rules.reading.wording import near_miss, not_enforced
+from rules.reading.wording import near_miss
 from rules.reading.yamlnodes import Broken, Mapping, Scalar, Sequence, value_of
 from rules.reading.yamltraps import cut_at_comment, not_text
 
@@ -26,43 +25,27 @@ Model = TypeVar("Model", bound=BaseModel)
 Loc = tuple[int | str, ...]
 
 
-class Later(NamedTuple):
-    """Dotted keys (`*` stands for any) of a format that a coming version enforces, and this one does not."""
-
-    format: str = ""
-    keys: tuple[str, ...] = ()
-
-
-_NOTHING_LATER = Later()
-
-
 def check(
     model: type[Model],
     node: Node,
     document: Document,
     *,
-    later: Later = _NOTHING_LATER,
     partial: bool = False,
 ) -> tuple[Model | None, list[FileError]]:
-    """Read a node as a model. `later` names what a file may not hold until it is enforced.
-
-    With `partial` it is no mistake to leave something out.
-    """
+    """Read a node as a model. With `partial` it is no mistake to leave something out."""
     try:
         return model.model_validate(value_of(node)), []
     except ValidationError as error:
         details = error.errors(include_url=False)
     wanted = (detail for detail in details if not (partial and detail["type"] in {"missing", INCOMPLETE}))
-    return None, [found for detail in wanted if (found := _explain(detail, model, node, document, later))]
+    return None, [found for detail in wanted if (found := _explain(detail, model, node, document))]
 
 
-def _explain(
-    detail: ErrorDetails, model: type[BaseModel], root: Node, document: Document, later: Later
-) -> FileError | None:
+def _explain(detail: ErrorDetails, model: type[BaseModel], root: Node, document: Document) -> FileError | None:
     loc = detail["loc"]
     place, key = find_node(root, loc)
     if detail["type"] == "extra_forbidden":
-        return document.error(key or place, _unknown_key(loc, model, later))
+        return document.error(key or place, _unknown_key(loc, model))
     if isinstance(place, Broken):
         return None
     if _is_left_out(place):
@@ -100,11 +83,8 @@ def _written_wrong(node: Node, document: Document) -> str:
     return ""
 
 
-def _unknown_key(loc: Loc, model: type[BaseModel], later: Later) -> str:
+def _unknown_key(loc: Loc, model: type[BaseModel]) -> str:
     path = [str(part) for part in loc if isinstance(part, str)]
-    dotted = ".".join(path)
-    if any(fnmatchcase(dotted, key) for key in later.keys):
-        return not_enforced(dotted, of=later.format)
     key = path[-1]
     known = _keys(_models_at(model, loc[:-1]))
     if hint := near_miss(key, known):

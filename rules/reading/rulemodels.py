@@ -1,7 +1,6 @@
 """The rule file as a model: what each field may hold, what it defaults to, what it means.
 
-The JSON Schema and the checks come from here. Only what this version enforces is known; `LATER` lists the
-fields of rules/v1 that are not, so that they are refused by name instead of being ignored.
+The JSON Schema and the checks come from here. Whatever it does not know is refused by name, never ignored.
 """
 
 from __future__ import annotations
@@ -10,23 +9,18 @@ import re
 import typing
 from typing import Annotated, Any
 
-from pydantic import Field, WithJsonSchema, WrapValidator, model_validator
+from pydantic import Field, WithJsonSchema, model_validator
 
 from rules.reading.fieldtypes import Duration, Prose, Section, SomeTime, Text, checked, one_of, say
 from rules.reading.guardmodels import GuardsModel, RequirementModel
-from rules.reading.modelerrors import Later
 from rules.reading.releasemodels import USUAL_TO, ToEntry, with_words
 from rules.reading.selectionmodels import TargetModel, WhenModel
+from rules.reading.verifymodels import VerifyModel
 from rules.reading.wavemodels import WavesField, WavesModel
-from rules.reading.wording import not_enforced
-from rules.rule import Mode, Pin, Restore, Retry, Rule, Verify
+from rules.rule import Mode, Pin, Restore, Retry, Rule
 
 if typing.TYPE_CHECKING:
-    from pydantic import ValidatorFunctionWrapHandler
-
     from rules.to import To
-
-LATER = Later("rules/v1", ("verify.check", "verify.on-ineffective"))
 
 OF_ONE_RULE = ("name", "description")
 """What no other rule can inherit."""
@@ -43,12 +37,6 @@ def _rule_name(name: str) -> str | None:
     return None
 
 
-def _cleared(value: Any, handler: ValidatorFunctionWrapHandler) -> float:
-    if value == "auto":
-        say(not_enforced("cleared-within: auto", "write a duration such as 15m"))
-    return float(handler(value))
-
-
 class EvidenceModel(Section):
     """What is kept, because going back destroys it."""
 
@@ -63,20 +51,6 @@ class BeforeModel(Section):
         Field(default_factory=list, description="What PromQL must say; where it does not, nothing is changed."),
     ]
     evidence: Annotated[EvidenceModel, Field(description="What is kept.")] = EvidenceModel()
-
-
-class VerifyModel(Section):
-    """How it is seen that going back helped."""
-
-    healthy_within: Annotated[SomeTime, Field(description="How long the instance may take to be healthy.")] = 300.0
-    steady: Annotated[Duration, Field(description="How long it must stay healthy.")] = 10.0
-    cleared_within: Annotated[
-        SomeTime, WrapValidator(_cleared), Field(description="How long the alert may take to be gone.")
-    ] = 900.0
-
-    def read(self) -> Verify:
-        """Return it as the rest of the project sees it."""
-        return Verify(self.healthy_within, self.steady, self.cleared_within)
 
 
 class RetryModel(Section):

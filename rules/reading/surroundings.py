@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from rules.durations import write_duration
+from rules.reading.verifylint import unanswered
 from rules.reading.wording import near_miss
 from rules.reading.yamlnodes import Mapping, Scalar, Sequence
 
@@ -32,11 +33,13 @@ class Mention:
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What of the settings rules depend on: freeze windows and channels by name, and Alertmanager's pace."""
+    """What of the settings rules depend on: freeze windows and channels by name, and what monitoring there is."""
 
     windows: frozenset[str] = frozenset()
     channels: frozenset[str] = frozenset()
     group_interval_s: float = 300.0
+    prometheus: bool = True
+    alertmanager: bool = True
 
     def errors(self, ruleset: RuleSet) -> Iterator[FileError]:
         """Name what rules name and the settings do not define."""
@@ -47,12 +50,16 @@ class Surroundings:
                 yield replace(mention.at, message=f"the settings know no {what} `{mention.name}`{hint}")
 
     def warnings(self, ruleset: RuleSet) -> Iterator[FileError]:
-        """Say which rules would judge before Alertmanager can have told them that the alert is gone."""
-        least = 2 * self.group_interval_s
+        """Say which rules would judge before they can have been told, or ask what nobody answers."""
         for rule in ruleset.rules:
-            within = rule.verify.cleared_within_s
-            if within is not None and within < least and rule.name in ruleset.places:
-                yield ruleset.places[rule.name].says(self._too_short(rule, within, least))
+            if rule.name in ruleset.places:
+                yield from (ruleset.places[rule.name].says(message) for message in self._odd(rule))
+
+    def _odd(self, rule: Rule) -> Iterator[str]:
+        least, within = 2 * self.group_interval_s, rule.verify.cleared_within_s
+        if within is not None and within < least:
+            yield self._too_short(rule, within, least)
+        yield from unanswered(rule, prometheus=self.prometheus, alertmanager=self.alertmanager)
 
     def _too_short(self, rule: Rule, within: float, least: float) -> str:
         interval = write_duration(self.group_interval_s)

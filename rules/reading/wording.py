@@ -13,11 +13,3 @@ def near_miss(word: str, known: Iterable[str]) -> str:
     """Return `; did you mean …?` when a known word is close, else nothing."""
     close = difflib.get_close_matches(word.lower().replace("_", "-"), list(known), n=1)
     return f"; did you mean `{close[0]}`?" if close else ""
-
-
-def not_enforced(field: str, instead: str = "remove it", *, of: str = "rules/v1") -> str:
-    """Say that a field has no effect yet, which is why it may not stand in a file."""
-    return (
-        f"`{field}` is part of {of} but this version does not enforce it yet; {instead} "
-        "(a file must not look safer than it is)"
-    )

@@ -115,19 +115,33 @@ def test_a_mistake_in_the_defaults_is_told_once_for_all_rules():
     assert mistakes(text) == ["r.yaml:2:17: `previus` is not known here; did you mean `previous`?"]
 
 
-NOT_ENFORCED = {
-    "verify.check": "    verify: {check: []}\n",
-    "verify.on-ineffective": "    verify: {on-ineffective: hold}\n",
-    "cleared-within: auto": "    verify: {cleared-within: auto}\n",
-}
+def verify(text: str) -> str:
+    return f"{RULE}    verify: {{{text}}}\n"
 
 
-@pytest.mark.parametrize(("field", "lines"), NOT_ENFORCED.items(), ids=NOT_ENFORCED)
-def test_what_is_not_enforced_is_refused_by_name(field, lines):
-    """A field of rules/v1 that would have no effect is an error, never ignored."""
-    (found,) = mistakes(RULE + lines)
-    assert found.startswith("r.yaml:7:")
-    assert f"`{field}` is part of rules/v1 but this version does not enforce it yet" in found
+VERIFY = {
+    "nearly auto": (verify("cleared-within: Auto"), "7:30: `Auto` is no duration; did you mean `auto`?"),
+    "no duration": (verify("cleared-within: soon"), "7:30: "),
+    "one check for a list": (verify("check: {promql: up, is: '> 0'}"), "7:21: this must be a list"),
+    "a check of nothing": (verify("check: [{is: '> 0'}]"), "7:22: `promql` is missing"),
+    "a check without its answer": (verify("check: [{promql: up}]"), "7:22: `is` is missing"),
+    "a check against no number": (verify("check: [{promql: up, is: up}]"), "7:39: `up` is no comparison"),
+    "a look-up that is not a whole string": (
+        verify("check: [{promql: 'up{job=\"a-{{ $labels.job }}\"}', is: '> 0'}]"), "7:31: "
+    ),
+    "for without a unit": (verify("check: [{promql: up, is: '> 0', for: 5}]"), "7:51: a duration needs a unit"),
+    "a slip in a check": (verify("check: [{promql: up, is: '> 0', within: 5m}]"), "7:46: `within` is not known"),
+    "undone how": (verify("on-ineffective: undone"), "7:30: `undone` is not known here; did you mean `undo`?"),
+    "a slip in its name": (verify("on-inefective: undo"), "7:14: `on-inefective` is not known here; did you mean"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "wanted"), VERIFY.values(), ids=VERIFY)
+def test_a_mistake_in_verify(text, wanted):
+    """Is told once, where it is."""
+    found = mistakes(text)
+    assert len(found) == 1, found
+    assert found[0].startswith(f"r.yaml:{wanted}")
 
 
 def when(more: str) -> str:

@@ -176,6 +176,39 @@ def test_a_wait_that_is_over_before_anybody_can_say():
     assert "it can take 2m" in found.message
 
 
+CHECKED = "    verify: {check: [{promql: up, is: '== 1', for: 10m}], cleared-within: 5m}\n"
+
+
+def test_a_check_that_is_judged_before_it_can_hold():
+    """It would always be unknown; with `auto` it is seen when the time comes."""
+    (found,) = warnings(rule("a", matchers('x="1"'), more=CHECKED))
+    assert "wants a check to hold for 10m, but judges it after 5m" in found
+    assert warnings(rule("a", matchers('x="1"'), more=CHECKED.replace("5m", "10m"))) == []
+    assert warnings(rule("a", matchers('x="1"'), more=CHECKED.replace("5m", "auto"))) == []
+
+
+@pytest.mark.parametrize(
+    ("verify", "prometheus", "alertmanager", "wanted"),
+    [
+        ("check: [{promql: up, is: '== 1'}]", False, True, "the settings name no Prometheus to ask"),
+        ("check: [{promql: up, is: '== 1'}]", True, False, None),
+        ("on-ineffective: undo", False, False, "would hardly ever be ineffective"),
+        ("on-ineffective: undo", True, False, None),
+        ("on-ineffective: undo", False, True, None),
+    ],
+)
+def test_what_nobody_could_answer(verify, prometheus, alertmanager, wanted):
+    """Where the settings name no monitoring that would."""
+    text = HEAD + rule("a", matchers('x="1"'), more=f"    verify: {{{verify}}}\n")
+    found = [
+        str(one)
+        for one in Surroundings(prometheus=prometheus, alertmanager=alertmanager).warnings(
+            parse_rules(text, "r.yaml")
+        )
+    ]
+    assert [wanted in one for one in found] == ([] if wanted is None else [True])
+
+
 def test_what_rules_name_is_known_across_files():
     """A set of several files names what each of them names."""
     more = "    notify: [nobody]\n"

@@ -9,7 +9,6 @@ import pytest
 
 from rules.inventory import parse_inventory
 from rules.limits import Compare
-from rules.reading.rulemodels import LATER
 from rules.rulefile import parse_rules
 
 REFERENCE = Path(__file__).parents[2] / "docs" / "reference"
@@ -44,12 +43,3 @@ def test_the_full_example_writes_the_defaults():
     assert short["guards"] == {**full["guards"], "caused-by-release": caused, "freeze": []}
     compare = full["guards"]["caused-by-release"]["compare"]
     assert compare["at-least"] == f"{Compare('', '').at_least:g}x"
-
-
-def test_the_page_lists_what_is_not_enforced():
-    """Every field that is refused by name is on the page."""
-    section = (
-        (REFERENCE / "rules.md").read_text(encoding="utf-8").split("## What this version does not enforce")[1]
-    )
-    section = section.split("\n## ")[0]
-    assert [key for key in LATER.keys if f"`{key}`" not in section] == []

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from rules.limits import Affected, CausedByRelease, Compare, Condition, Guards, Limits, Waves
-from rules.rule import Gitops, KubernetesTarget, Pin, Pods, Restore, WhenPaused
+from rules.rule import Gitops, KubernetesTarget, OnIneffective, Pin, Pods, Restore, WhenPaused
 from rules.rulefile import Mode, Previous, RuleSet, Version, parse_rules
 from rules.to import LastKnownGood, SameAs, ScaleToZero, Stable
 
@@ -37,7 +37,12 @@ rules:
       running: "{{ $labels.version }}"
     to: [{version: v1.2.2}, previous]
     before: {evidence: {logs: 1h}}
-    verify: {healthy-within: 1m, steady: 5s, cleared-within: 1h30m}
+    verify:
+      healthy-within: 1m
+      steady: 5s
+      cleared-within: 1h30m
+      check: [{promql: 'orders{job="{{ $labels.job }}"}', is: "> 0", for: 5m}, {promql: up, is: "== 1"}]
+      on-ineffective: undo
     retry: {attempts: 3, initial: 500ms, factor: 1.5, max: 10s}
 """
 
@@ -127,7 +132,13 @@ def test_what_is_left_out_has_a_safe_default():
             "freeze": [],
         },
         "waves": [1, "50%", "100%"],
-        "verify": {"healthy-within": "5m", "steady": "10s", "cleared-within": "15m"},
+        "verify": {
+            "healthy-within": "5m",
+            "steady": "10s",
+            "cleared-within": "auto",
+            "check": [],
+            "on-ineffective": "hold",
+        },
         "retry": {"attempts": 5, "initial": "2s", "factor": 2.0, "max": "2m"},
         "notify": [],
     }
@@ -144,6 +155,11 @@ def test_every_field_is_read():
     assert rule.to == (Version("v1.2.2"), Previous())
     assert rule.evidence_logs_s == 3600
     assert (rule.verify.healthy_within_s, rule.verify.steady_s, rule.verify.cleared_within_s) == (60, 5, 5400)
+    assert [(one.promql, str(one.is_), one.for_s) for one in rule.verify.checks] == [
+        ('orders{job="{{ $labels.job }}"}', "> 0", 300),
+        ("up", "== 1", 0),
+    ]
+    assert rule.verify.on_ineffective is OnIneffective.UNDO
     assert (rule.retry.attempts, rule.retry.initial_s, rule.retry.factor, rule.retry.max_s) == (3, 0.5, 1.5, 10)
     assert rule.source == "rules.yaml:4"
 

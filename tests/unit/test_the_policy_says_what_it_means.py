@@ -149,5 +149,7 @@ def test_a_variable_says_a_part_of_it(tmp_path: Path, monkeypatch: pytest.Monkey
 def test_rules_may_name_what_the_settings_define(tmp_path: Path) -> None:
     """Windows and channels; everything else they name is a mistake."""
     text = FULL + "notify: {oncall: {urls-file: oncall.urls}}\nnumbers: {group-interval-s: 60}\n"
-    wanted = Surroundings(frozenset({"week-end", "file"}), frozenset({"oncall"}), 60)
+    wanted = Surroundings(
+        frozenset({"week-end", "file"}), frozenset({"oncall"}), 60, prometheus=False, alertmanager=False
+    )
     assert loaded(tmp_path, text).surroundings == wanted
