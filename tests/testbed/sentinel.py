@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import redis
+
 from testbed.parts import program
 from testbed.programs import free_port, started
 from testbed.redis import Redis
