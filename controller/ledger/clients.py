@@ -112,6 +112,7 @@ def client(
         "socket_timeout": read_s,
         "retry": Retry(NoBackoff(), retries, supported_errors=(RedisConnectionError,)),
         "decode_responses": decode,
+        "encoding_errors": "backslashreplace",  # a stranger's bytes in one field hide nothing of the others
         "driver_info": None,
     }
     if not settings.sentinels:

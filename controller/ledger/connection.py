@@ -85,6 +85,11 @@ def translated() -> Iterator[None]:
     except _MAY_PASS as e:
         raise LedgerUnavailable(f"Redis does not answer as it should: {e}. Check that it runs.") from e
     except ResponseError as e:
+        if "WRONGTYPE" in str(e):
+            raise LedgerUnavailable(
+                f"A key of ours holds what we never wrote: {e}. Find it with `redis-cli --scan --pattern 'rc:*'` "
+                "and TYPE (docs/reference/protocol.md lists the keys), and ask who else writes to this Redis."
+            ) from e
         if not any(word in str(e) for word in _NOT_NOW):
             raise
         raise LedgerUnavailable(f"Redis does not take writes: {e}. Free memory or disk.") from e
