@@ -112,6 +112,18 @@ def run_observer(settings: Settings, house: House) -> None:
     observer_of(settings, house).run(Stopping())
 
 
+def run_relearner(settings: Settings, house: House) -> None:
+    """Ask Alertmanager what fires until asked to stop; started only where the settings name one."""
+    from workers.relearning import relearner_of  # noqa: PLC0415
+
+    stopping = Stopping()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopping.set())
+    signal.signal(signal.SIGHUP, lambda *_: house.doubt())
+    if settings.alertmanager is not None:
+        relearner_of(settings, house, settings.alertmanager).run(stopping)
+
+
 def run_teller(settings: Settings, house: House) -> None:
     """Tell people what waits in the outbox until asked to stop."""
     del house

@@ -21,7 +21,7 @@ import structlog
 
 from controller.settings.house import House
 from controller.settings.settings import Settings
-from workers.processes import run_observer, run_reconciler, run_teller, run_worker
+from workers.processes import run_observer, run_reconciler, run_relearner, run_teller, run_worker
 from workers.stopping import Stopping
 
 log = structlog.get_logger(__name__)
@@ -48,9 +48,9 @@ class _Kept:
 def supervise(settings: Settings) -> int:
     """Run the processes of this machine until SIGTERM or SIGINT; returns the exit code.
 
-    They are `settings.workers` workers, the reconciler and the observer. A rule file
-    or inventory with errors, and a password or a sealing key that cannot be used, is refused here, before
-    anything is started.
+    They are `settings.workers` workers, the reconciler, the teller, the observer and, where the settings name an
+    Alertmanager, the relearner. A rule file or inventory with errors, and a password or a sealing key that
+    cannot be used, is refused here, before anything is started.
     """
     house = House.load(settings)
     settings.redis.password()
@@ -58,6 +58,7 @@ def supervise(settings: Settings) -> int:
     stopping = Stopping()
     kept = [_Kept("reconciler", run_reconciler), _Kept("teller", run_teller)]
     kept += [_Kept("observer", run_observer)]
+    kept += [_Kept("relearner", run_relearner)] if settings.alertmanager else []
     kept += [_Kept(f"worker-{n + 1}", run_worker) for n in range(settings.workers)]
     for number in _ASKED_TO_STOP:
         signal.signal(number, lambda *_: stopping.set())

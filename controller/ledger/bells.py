@@ -33,3 +33,11 @@ class Bells:
 
         self._scripts.transact(build)
         return len(due)
+
+    def wake_orphans(self) -> tuple[str, ...]:
+        """Wake the unfinished rollbacks that have no entry in `due` and are not held; returns their ids.
+
+        There are none unless a hand or a fault took the entry away: whatever leaves a rollback unfinished writes
+        it in the same script.
+        """
+        return tuple(self._scripts.run("orphans"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from controller.ledger.connection import Client, translated
-from controller.ledger.keys import WORKERS
+from controller.ledger.keys import ORPHANS, WORKERS
 
 _OLDEST = (6, 2)
 _WORKER_SILENT_S = 30
@@ -38,6 +38,11 @@ class Health:
             seconds = int(self._client.time()[0])
             heard = self._client.zcount(WORKERS, seconds - _WORKER_SILENT_S, "+inf")
         return () if heard else (_SILENCE,)
+
+    def orphans(self) -> int:
+        """Return how many unfinished rollbacks without an entry in `due` were woken since this ledger began."""
+        with translated():
+            return int(self._client.hget(ORPHANS, "woken") or 0)
 
     def worker_heard(self, name: str) -> None:
         """Note that the reconciler of one worker machine is alive."""

@@ -21,6 +21,7 @@ from controller.ledger import LedgerUnavailable, State
 if TYPE_CHECKING:
     from controller.ledger import Counts, Ledger, Swept
     from controller.ledger.outbox import Telling
+    from controller.ledger.relearned import Asked
     from controller.settings.house import House
 
 PREFIX: Final = "rollback_controller_"
@@ -121,7 +122,8 @@ class StateCollector(Collector):
     def _counts(self) -> Iterator[Metric]:
         try:
             counts, sweeps = self._ledger.counts(), self._ledger.sightings.sweeps()
-            telling = self._ledger.outbox.counts()
+            telling, asked = self._ledger.outbox.counts(), self._ledger.relearned.asked()
+            orphans = self._ledger.health.orphans()
         except LedgerUnavailable:
             yield _gauge("ledger_up", "1 if the ledger answered this scrape.", 0)
             return
@@ -133,6 +135,12 @@ class StateCollector(Collector):
         yield _ended(counts)
         yield from _clusters(sweeps)
         yield from _messages(telling)
+        yield CounterMetricFamily(
+            f"{PREFIX}orphans_woken",
+            "Unfinished rollbacks that no entry in `due` would have woken.",
+            value=orphans,
+        )
+        yield from _relearned(asked) if asked is not None else ()
 
 
 def _unfinished(counts: Counts) -> Metric:
@@ -189,6 +197,18 @@ def _messages(telling: Telling) -> Iterator[Metric]:
     yield CounterMetricFamily(
         f"{PREFIX}messages_nobody_told", "Messages that no channel was there for.", value=telling.nobody
     )
+
+
+def _relearned(asked: Asked) -> Iterator[Metric]:
+    age = inf if asked.age_s is None else asked.age_s
+    yield _gauge("relearned_age_seconds", "Since Alertmanager last told everything that fires.", age)
+    yield _gauge("relearned_alerts", "Alerts of our receiver that it listed then.", asked.alerts)
+    counted = {
+        "alerts_relearned": ("Alerts that no notification had brought.", asked.learned),
+        "resolves_relearned": ("Episodes closed whose resolve no notification had brought.", asked.closed),
+    }
+    for name, (describes, value) in counted.items():
+        yield CounterMetricFamily(f"{PREFIX}{name}", describes, value=value)
 
 
 def _gauge(name: str, describes: str, value: float) -> Metric:

@@ -53,6 +53,7 @@ def status_shown(ledger: Ledger, house: House) -> dict[str, Any]:
             *ledger.health.complaints(),
             *ledger.health.silence(),
             *ledger.sightings.not_seen(),
+            *ledger.relearned.complaints(),
         ],
         "due": counts.due,
         "due_lag_s": counts.lag_s,

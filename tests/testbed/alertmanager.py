@@ -78,12 +78,12 @@ def amtool_accepts(config: Path) -> None:
 
 
 @contextlib.contextmanager
-def alertmanager(folder: Path, config: str) -> Iterator[Alertmanager]:
+def alertmanager(folder: Path, config: str, *, port: int | None = None) -> Iterator[Alertmanager]:
     """Start one with a configuration of the test's own."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "alertmanager.yml"
     path.write_text(config)
-    port = free_port()
+    port = port or free_port()
     argv = [
         program("prometheus-alertmanager"),
         f"--config.file={path}",

@@ -38,6 +38,8 @@ class Answer:
 
     status: int
     body: bytes
+    date: str = ""
+    """The server's own clock, as HTTP writes it."""
 
 
 class Exchange:
@@ -93,7 +95,7 @@ class Exchange:
         if body is None:
             much = f"sends more than {ANSWER_CAP >> 20} MiB for one answer"
             self.blind(much, "Ask for less, as with `sum by (…)`.")
-        return Answer(response.status, body)
+        return Answer(response.status, body, response.headers.get("Date", ""))
 
     def _send(
         self, path: str, form: Mapping[str, str] | None, headers: Mapping[str, str], deadline: float
