@@ -219,7 +219,7 @@ class Rollbacks:
 
         `ask_again` puts alerts that still fire before the rules once more: those that joined under other
         terms, at once ("joins"); or those, and the others once they are heard again ("all").
-        `if_it_loops` is told to people where this opens the loop-breaker of its service; `{why}` in it is filled in.
+        `if_it_loops` is told to people where this opens the loop-breaker of its service, with `{why}` filled in.
         """
         self._move(
             hold,

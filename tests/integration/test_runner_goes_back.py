@@ -62,13 +62,13 @@ def test_refused_when_every_alert_resolved_before_the_change(shop: Shop) -> None
 
 
 def test_waits_for_its_alert_to_clear_and_ends_recovered(shop: Shop) -> None:
-    """Healthy is not recovered: the rollback verifies until the resolve is heard."""
+    """Healthy is not recovered: the rollback verifies until the resolve is heard, and stays quiet a while."""
     with shop.site() as site:
         site.ledger.hear(Heard.of([HeardAlert("aa", True, 1, "{}", "{}", ("d1",))]))
         ident = shop.open(site.ledger, episodes=("aa",))
         assert shop.work(site, ident).state is State.VERIFYING
         site.ledger.hear(Heard.of([HeardAlert("aa", False, 1, "{}", "{}", ())]))
-        done = shop.work(site, ident, "job-2")
+        done = shop.work_to_the_end(site, ident)
     assert (done.outcome, done.reason, shop.restarts) == (End.RECOVERED, Reason.CLEARED, 1)
 
 

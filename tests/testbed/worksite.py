@@ -60,7 +60,7 @@ class Shop:
 
     folder: Path
     server: Redis
-    numbers: Numbers = field(default_factory=Numbers)
+    numbers: Numbers = field(default_factory=lambda: Numbers(group_interval_s=0.05))
     house: Reading = field(default_factory=Reading)
     sick: set[str] = field(default_factory=set)
     """The releases whose health answers 500."""

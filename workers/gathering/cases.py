@@ -38,6 +38,8 @@ class Asked:
     left: frozenset[str]
     enlist: Hold | None = None
     by_hand: bool = False
+    own: str = ""
+    """A rollback that has committed and changed nothing: what it has reserved is left out of account."""
     overridden: frozenset[str] = frozenset()
 
 
@@ -84,12 +86,18 @@ class Gathering:
                     "release": release,
                 },
             )
-        booked = ledger.booking.read(campaign, where.service)
+        booked = ledger.booking.read(campaign, where.service, asked.own)
         catalogue = ledger.catalogue.of(where.service, where.environment)
         if Release.of(asked.observation.names, catalogue).word != release:
             return self.gather(asked)
         instance = instance_facts(
-            ledger, asked.instance, where, asked.observation, left=asked.left, now_ms=booked.now_ms
+            ledger,
+            asked.instance,
+            where,
+            asked.observation,
+            left=asked.left,
+            now_ms=booked.now_ms,
+            own=asked.own,
         )
         service = service_facts(ledger, asked.instance, where, inventory, catalogue, booked.lock)
         storm = by_service(ledger, booked.book.storm, asked.instance.id, self.site.policy)

@@ -48,13 +48,14 @@ def instance_facts(
     observation: Observation,
     left: frozenset[str],
     now_ms: int,
+    own: str = "",
 ) -> InstanceFacts:
-    """Put together what is known of one instance.
+    """Put together what is known of one instance; what rollback `own` has reserved is left out of account.
 
     What is not healthy and cannot be scraped is down, and nobody is blind for that.
     """
     seen = ledger.roster.get(instance.id)
-    made_by, arrival = _arrival(ledger, instance, observation)
+    made_by, arrival = _arrival(ledger, instance, observation, own)
     if seen is not None and seen.pin == observation.arrival:
         seen_fact = Fact(
             narrowed(arrival.value, seen.arrival) if arrival else seen.arrival, OBSERVER, seen.seen_ms
@@ -70,7 +71,7 @@ def instance_facts(
         labels=where.labels,
         healthy=_seen(seen.healthy, seen.seen_ms) if seen else None,
         scraped=_seen(seen.scraped, seen.seen_ms) if seen and (seen.scraped or seen.healthy) else None,
-        last_change=ledger.booking.last_change(instance.id),
+        last_change=ledger.booking.last_change(instance.id, own),
         made_by=made_by,
         left=left,
         platform=observation.platform,
@@ -83,10 +84,11 @@ def _seen(value: bool | None, at_ms: int) -> Fact[bool] | None:  # noqa: FBT001 
 
 
 def _arrival(
-    ledger: Ledger, instance: Instance, observation: Observation
+    ledger: Ledger, instance: Instance, observation: Observation, own: str
 ) -> tuple[str | None, Fact[Arrival] | None]:
     """Return the rollback that acted on this arrival already, and the arrival with the hand that brought it."""
     made = ledger.rollbacks.made_by(instance.id, observation.arrival)
+    made = None if made == own else made
     rollback = ledger.rollbacks.get(made) if made else None
     brought = observation.brought_by
     if rollback is not None and rollback.our_arrival == observation.arrival:

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 import structlog
 
 from controller.ledger import End, Episode, Rollback, State
-from controller.ledger.ids import effect_of
 from rules.decisions import Reason
-from rules.errors import RollbackError
+from rules.errors import Permanent, RollbackError
+from rules.plans import Plan
+from rules.rule import OnIneffective
+from rules.verification import NotYet, Proof, Seen, Verdict, judge
 from workers.driver import Driver
+from workers.runner.arrived import our_effects
 from workers.runner.consequences import Consequences
 from workers.runner.progress import Progress
-from workers.runner.verifying import Verdict, judge
+from workers.runner.verifying import Verifying
+from workers.terms import Terms
 
 log = structlog.get_logger(__name__)
 
@@ -21,6 +26,16 @@ _HEARD_AGAIN = "what joined it is put before the rules again now, its other aler
 
 LOOK_AT_ALERTS_S = 15
 """A resolve rings at once; this is how often a rollback is judged without one."""
+_SOONEST_S = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Undo:
+    """It did not help, and its rule wants back what was there: the way, and why it is taken."""
+
+    way_back: Plan
+    reason: Reason
+    detail: str
 
 
 class Aftermath:
@@ -29,44 +44,37 @@ class Aftermath:
     def __init__(
         self,
         rollback: Rollback,
+        terms: Terms,
         progress: Progress,
         now_ms: Callable[[], int],
         reach: Callable[[], Driver],
         consequences: Consequences,
     ) -> None:
         self._rollback = rollback
+        self._terms = terms
         self._progress = progress
         self._now_ms = now_ms
         self._reach = reach
         self._consequences = consequences
 
-    def verify(self, episodes: Sequence[Episode], cleared_within_s: float) -> None:
-        """End the rollback where its outcome is known, else say when to look again."""
-        now_ms = self._now_ms()
-        changed_ms = self._rollback.changed_ms or now_ms
-        verdict = judge(episodes, changed_ms=changed_ms, now_ms=now_ms, cleared_within_s=cleared_within_s)
-        if (self._rollback.joined_after or (verdict and verdict.outcome is End.INEFFECTIVE)) and self._overtaken():
-            detail = "another release arrived before this could be judged; "
-            verdict, again = Verdict(End.INCONCLUSIVE, Reason.SUPERSEDED, detail + _HEARD_AGAIN), True
+    def verify(self, episodes: Sequence[Episode], verifying: Verifying) -> Undo | None:
+        """End the rollback where its outcome is known, else say when to look again.
+
+        Returns the way back where it has to be taken first. Raises `Transient` where the target cannot be seen.
+        """
+        seen = verifying.look(self._rollback, self._terms, episodes, self._now_ms())
+        verdict = judge(seen)
+        did_not_help = isinstance(verdict, Verdict) and verdict.outcome is Proof.INEFFECTIVE
+        if (self._rollback.joined_after or did_not_help) and self._overtaken():
+            detail = f"another release arrived before this could be judged; {_HEARD_AGAIN}"
+            self._end(Verdict(Proof.INCONCLUSIVE, Reason.SUPERSEDED, detail), ask_all=True)
+        elif isinstance(verdict, NotYet):
+            self._look_again(seen, verdict)
+        elif did_not_help and self._terms.on_ineffective is OnIneffective.UNDO:
+            return self._undo(verdict)
         else:
-            again = False
-        if verdict is not None:
-            effects = our_effects(self._rollback.instance, self._rollback.our_arrival)
-            self._consequences.ended(self._rollback, verdict.outcome, verdict.detail)
-            self._progress.end(
-                verdict.outcome,
-                verdict.reason,
-                verdict.detail,
-                changed=True,
-                effects=effects,
-                ask_again="all" if again else "",
-            )
-            if verdict.outcome is End.RECOVERED:
-                self._consequences.closed(self._rollback)
-            return
-        left_s = max(0.5, (changed_ms - now_ms) / 1000 + cleared_within_s)
-        look_again_s = min(left_s, LOOK_AT_ALERTS_S)
-        self._progress.move(State.VERIFYING, {}, look_again_s=look_again_s, release=True)
+            self._end(verdict)
+        return None
 
     def reconsider(self) -> None:
         """Look at a held rollback that alerts joined: where its arrival is gone, they are asked again."""
@@ -80,6 +88,44 @@ class Aftermath:
             changed=self._rollback.changed_ms is not None,
             ask_again="all",
         )
+
+    def _look_again(self, seen: Seen, verdict: NotYet) -> None:
+        wait_s = max(_SOONEST_S, (verdict.look_again_ms - seen.now_ms) / 1000)
+        fields = {}
+        if self._terms.cleared_within_s is None and self._rollback.cleared_within_s is None and not seen.blind:
+            fields["cleared_within"] = f"{seen.cleared_within_s:g}"
+        self._progress.move(State.VERIFYING, fields, look_again_s=min(wait_s, LOOK_AT_ALERTS_S), release=True)
+
+    def _end(self, verdict: Verdict, *, ask_all: bool = False) -> None:
+        outcome = End(verdict.outcome)
+        self._consequences.ended(self._rollback, outcome, verdict.detail)
+        self._progress.end(
+            outcome,
+            verdict.reason,
+            verdict.detail,
+            changed=True,
+            effects=our_effects(self._rollback.instance, self._rollback.our_arrival),
+            ask_again="all" if ask_all else "",
+        )
+        if outcome is End.RECOVERED:
+            self._consequences.closed(self._rollback)
+
+    def _undo(self, verdict: Verdict) -> Undo | None:
+        """Say how to bring back what was there, or end as it is where that is not ours to do."""
+        try:
+            return Undo(self._way_back(), verdict.reason, verdict.detail)
+        except Permanent as e:
+            said = f"{verdict.detail.rstrip('.')}. What was there before was not brought back: {e}"
+            self._end(replace(verdict, detail=said))
+            return None
+
+    def _way_back(self) -> Plan:
+        """Plan it, only while the target still is what we made it: else it is somebody's work."""
+        rollback, seen = self._rollback, self._reach().observe()
+        if not rollback.our_arrival or seen.arrival != rollback.our_arrival:
+            problem = f"{seen.running or 'nothing'} was brought there since, and not by this rollback"
+            raise Permanent(Reason.CHANGED_MEANWHILE, problem)
+        return self._reach().plan_way_back(Plan.from_json(rollback.plan), seen)
 
     def _overtaken(self) -> bool:
         """Whether somebody else's arrival is there now, and no longer ours; what cannot be seen is not known."""
@@ -96,8 +142,3 @@ class Aftermath:
         if not rollback.arrival or seen.arrival == rollback.arrival:
             return False
         return rollback.changed_ms is None or seen.running != rollback.to_release
-
-
-def our_effects(instance: str, arrival: str) -> tuple[str, ...]:
-    """Return the effects of what our own hand brought, which is no arrival for a rule to act on."""
-    return (effect_of(instance, arrival),) if arrival else ()

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from controller.ledger import End, Rollback
+from controller.ledger.outbox import written
 from rules.alerts import Alert
 from rules.campaigns import members_of
 from rules.decisions import Reason
@@ -89,6 +90,16 @@ class Consequences:
         if reason == Reason.CAMPAIGN_STOPPED:
             key = _stopped(rollback)
         self._ledger.outbox.put(message, key)
+
+    def if_it_loops(self, rollback: Rollback) -> str:
+        """Write down what people are told, should what this comes to open the loop-breaker of its service.
+
+        `{why}` is filled in by the script that opens it. Nothing for a person's rollback, which is not counted.
+        """
+        if not rollback.rule:
+            return ""
+        channels = self._channels(rollback)
+        return written(texts.looping(rollback.service, why="{why}", rollback=rollback.id, channels=channels))
 
     def asked(self, rollback: Rollback, judgement: Judgement, asked: Mapping[str, Any]) -> None:
         """Ask people to approve a plan."""

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from itertools import takewhile
 from typing import Any, Literal
 
 from controller.ledger import Ledger, Taken
 from rules.plans import Step, StepKind
 from workers.runner.lease import Lease
 
+GIVEN_BACK = "given-back"
+
 Phase = Literal["plan", "way-back"]
 
 CHANGES = frozenset({StepKind.SWITCH, StepKind.RESTART, StepKind.PATCH})
 """The steps that change which release runs; an intent of one of these counts as a change made."""
+
+OUTSIDE = CHANGES | {StepKind.PAUSE_OWNER}
+"""The steps after which something outside is not as it was, though the release may be."""
 
 WATCHES = frozenset({StepKind.HEALTH, StepKind.ROLLOUT})
 """The steps that see the release healthy."""
@@ -59,6 +65,14 @@ class Journal:
         """Whether the target may have been changed: some changing step was at least begun."""
         return any(e["kind"] == "intent" and e["step_kind"] in CHANGES for e in self._entries)
 
+    def untouched(self) -> bool:
+        """Whether surely nothing was changed, here or at an owner's; it may have been drained."""
+        return not any(e["kind"] == "intent" and e["step_kind"] in OUTSIDE for e in self._entries)
+
+    def give_back(self) -> None:
+        """Write that a commit which no change followed is given back: steps of its plan count no more."""
+        self.note(GIVEN_BACK)
+
     def seen_healthy(self, phase: Phase) -> bool:
         """Whether the step that watches over health was seen done."""
         return any(
@@ -66,5 +80,6 @@ class Journal:
         )
 
     def _last(self, kind: str, phase: Phase, index: int) -> Mapping[str, Any] | None:
-        found = (e for e in reversed(self._entries) if e["kind"] == kind)
+        entries = takewhile(lambda e: e["kind"] != GIVEN_BACK, reversed(self._entries))
+        found = (e for e in entries if e["kind"] == kind)
         return next((e for e in found if e["phase"] == phase and e["step"] == index), None)

@@ -100,6 +100,7 @@ class Judging:
             left=left,
             enlist=self._hold() if rollback.rule else None,
             by_hand=not rollback.rule,
+            own=rollback.id if rollback.committed_ms is not None else "",
             overridden=frozenset(terms.overridden),
         )
         gathering = Gathering(self._site)

@@ -21,6 +21,7 @@ from workers.site import Site
 from workers.terms import Terms
 
 _BOOK_TRIES = 10
+_KEEPS_CHANGING = "what the guards count keeps changing; they are asked again"
 
 
 def require_meant(observation: Observation, terms: Terms, *, by_hand: bool = False) -> None:
@@ -83,8 +84,24 @@ class Preparing:
             if self._commit(rollback, allowed, plan):
                 return allowed, plan
             allowed = self._again(rollback, terms, observation, left, plan)
-        problem = "what the guards count keeps changing; they are asked again"
-        raise NotYet(Reason.BACKOFF, problem, retry_after_s=0.5)
+        raise NotYet(Reason.BACKOFF, _KEEPS_CHANGING, retry_after_s=0.5)
+
+    def commit_again(self, rollback: Rollback, terms: Terms, left: frozenset[str], plan: Plan) -> Allowed:
+        """Ask the guards again under a commit that no change followed; it must come to the same plan.
+
+        Raises as `commit` does. What is reserved stays so; whoever is told no has to give it back.
+        """
+        observation = self._driver.observe()
+        self.arrival = observation.arrival
+        require_meant(observation, terms, by_hand=bool(rollback.by))
+        if observation.arrival != plan.arrival:
+            problem = f"another release, {observation.running}, arrived before the first change; it is left alone"
+            raise Permanent(Reason.SUPERSEDED, problem)
+        for _ in range(_BOOK_TRIES):
+            allowed = self._again(rollback, terms, observation, left, plan)
+            if self._commit(rollback, allowed, plan, again=True):
+                return allowed
+        raise NotYet(Reason.BACKOFF, _KEEPS_CHANGING, retry_after_s=0.5)
 
     def _ask(self, rollback: Rollback, terms: Terms, observation: Observation, left: frozenset[str]) -> Allowed:
         """Ask the guards; what they say is noted where it is news."""
@@ -126,7 +143,7 @@ class Preparing:
         self._require_approved(rollback, allowed, plan)
         return allowed
 
-    def _commit(self, rollback: Rollback, allowed: Allowed, plan: Plan) -> bool:
+    def _commit(self, rollback: Rollback, allowed: Allowed, plan: Plan, *, again: bool = False) -> bool:
         """Make the last write before the first change; False where the book has moved since it was read."""
         fields = {
             "to": plan.to_release,
@@ -145,6 +162,7 @@ class Preparing:
             fields=fields,
             campaign=allowed.campaign,
             line=allowed.line,
+            again=again,
         )
         if answer.verdict == "book":
             return False

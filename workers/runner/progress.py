@@ -19,12 +19,23 @@ BEFORE_COMMIT = (State.PLANNED, State.WAITING)
 
 
 class Progress:
-    """The present state of one rollback, and the only way in which a stretch changes it."""
+    """The present state of one rollback, and the only way in which a stretch changes it.
+
+    `if_it_loops` is what people are told, should its end open the loop-breaker of its service.
+    """
 
     def __init__(
-        self, ledger: Ledger, lease: Lease, journal: Journal, rollback: Rollback, now_ms: Callable[[], int]
+        self,
+        ledger: Ledger,
+        lease: Lease,
+        journal: Journal,
+        rollback: Rollback,
+        now_ms: Callable[[], int],
+        if_it_loops: str = "",
     ) -> None:
         self.state = rollback.state
+        self._if_it_loops = if_it_loops
+        self._gives_back = False
         self._rollbacks = ledger.rollbacks
         self._lease = lease
         self._journal = journal
@@ -35,11 +46,15 @@ class Progress:
     @property
     def committed(self) -> bool:
         """Whether the rollback is past the point where it can end without a trace."""
-        return self.state not in BEFORE_COMMIT
+        return self.state not in BEFORE_COMMIT and not self._gives_back
 
     def is_committed(self) -> None:
         """Note that the commit took place; the script has moved the state."""
         self.state = State.ACTING
+
+    def give_back(self) -> None:
+        """Count the commit as not made: whatever stops the rollback now gives its reservation back."""
+        self._gives_back = True
 
     def move(
         self, to: State, fields: dict[str, str], *, look_again_s: float | None, release: bool = False
@@ -65,6 +80,7 @@ class Progress:
         `since_ms` is when it began to wait for this.
         """
         to = {State.PLANNED: State.WAITING, State.ACTING: State.PARKED}.get(self.state, self.state)
+        to = to if self.committed else State.WAITING
         kept = self.state in (State.UNDOING, State.HELD)  # why it is where it is matters more than this pause
         fields = {} if kept else {"reason": str(reason), "detail": detail}
         if attempts is not None:
@@ -105,7 +121,13 @@ class Progress:
             fields["changed_at"] = str(self._changed_ms or self._now_ms())
         self._last(
             lambda: self._rollbacks.move(
-                self._lease.hold, ALIVE, State.HELD, fields, look_again_s=None, release=True
+                self._lease.hold,
+                ALIVE,
+                State.HELD,
+                fields,
+                look_again_s=None,
+                release=True,
+                if_it_loops=self._if_it_loops,
             )
         )
         self._log.error("rollback.held", reason=reason, detail=detail)
@@ -128,7 +150,12 @@ class Progress:
         fields = {"outcome": str(outcome), "reason": str(reason), "detail": detail}
         self._last(
             lambda: self._rollbacks.end(
-                self._lease.hold, fields, changed=changed, effects=effects, ask_again=ask_again
+                self._lease.hold,
+                fields,
+                changed=changed,
+                effects=effects,
+                ask_again=ask_again,
+                if_it_loops=self._if_it_loops,
             )
         )
         self._log.info("rollback.ended", outcome=outcome, reason=reason, detail=detail)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import replace
 
 import orjson
@@ -15,7 +16,8 @@ from rules.instances import read_instance
 from rules.judgement import Judgement
 from rules.plans import Plan
 from workers.driver import Driver
-from workers.runner.aftermath import LOOK_AT_ALERTS_S, Aftermath, our_effects
+from workers.runner.aftermath import LOOK_AT_ALERTS_S, Aftermath, Undo
+from workers.runner.arrived import arrival_of
 from workers.runner.backoff import pause_s
 from workers.runner.consequences import Consequences
 from workers.runner.journal import Journal
@@ -24,7 +26,9 @@ from workers.runner.lease import Lease, Stopping, boot_time
 from workers.runner.preparing import Preparing
 from workers.runner.progress import Progress
 from workers.runner.steps import Steps
+from workers.runner.verifying import Verifying
 from workers.runner.waits import Asks, HeldBack
+from workers.runner.wayback import WayBack
 from workers.site import Site
 from workers.terms import Terms
 
@@ -84,9 +88,10 @@ class _Stretch:
         self._terms = replace(Terms.read(self._rollback.spec), who=self._rollback.asked_by, why=self._rollback.why)
         self._now_ms: Callable[[], int] = lambda: taken.now_ms + round((boot_time() - since) * 1000)
         self._journal = Journal(self._ledger, lease, taken, self._now_ms)
-        self._progress = Progress(site.ledger, lease, self._journal, self._rollback, self._now_ms)
         alert = next((episode.alert for episode in taken.episodes), None)
         self._consequences = Consequences(site, alert)
+        loops = self._consequences.if_it_loops(self._rollback)
+        self._progress = Progress(site.ledger, lease, self._journal, self._rollback, self._now_ms, loops)
         self._driver: Driver | None = None
         self._judged: Judgement | None = None
         self._preparing: Preparing | None = None
@@ -120,11 +125,14 @@ class _Stretch:
             case State.ACTING | State.PARKED:
                 if self._progress.state is State.ACTING:  # not parked: the worker before us died or lost its lease
                     self._journal.note("taken-over")
-                self._act(Plan.from_json(self._rollback.plan))
+                plan = Plan.from_json(self._rollback.plan)
+                if self._journal.untouched():
+                    self._ask_again(plan)
+                self._act(plan)
             case State.UNDOING:
-                self._undo(Plan.from_json(self._rollback.way_back))
+                self._way_back().carry_out(self._rollback)
             case State.VERIFYING:
-                self._aftermath().verify(self._taken.episodes, self._terms.cleared_within_s or 900)
+                self._verify()
             case State.HELD:
                 self._aftermath().reconsider()
             case State.ENDED:
@@ -133,14 +141,8 @@ class _Stretch:
     # -- before the first change
 
     def _prepare(self) -> Plan:
-        self._ask_the_rule()
-        if self._taken.episodes and not any(e.open for e in self._taken.episodes):
-            raise Permanent(Reason.RESOLVED, "every alert behind this rollback resolved before the first change")
-        preparing = Preparing(self._site, self._reach(), self._journal, self._lease, self._taken)
-        self._preparing = preparing
-        oldest_ms = self._taken.now_ms - self._site.numbers.left_kept_s * 1000
-        left = frozenset(release for release, at_ms in self._taken.left.items() if at_ms > oldest_ms)
-        allowed, plan = preparing.commit(self._rollback, self._terms, left)
+        self._require_still_wanted()
+        allowed, plan = self._prepared().commit(self._rollback, self._terms, self._left())
         self._rollback = replace(
             self._rollback,
             attempts=0,
@@ -156,6 +158,39 @@ class _Stretch:
         self._judged = allowed.judgement
         self._log.info("rollback.committed", from_release=plan.from_release, to_release=plan.to_release)
         return plan
+
+    def _ask_again(self, plan: Plan) -> None:
+        """Ask the guards again under a commit that no change followed: its worker died, or parked, before it.
+
+        What they say now counts: where it is no longer the same plan, the commit is given back, and the rollback
+        is where it was before it.
+        """
+        rollback = replace(self._rollback, held_ms=None, held_for="")
+        try:
+            self._require_still_wanted()
+            self._judged = self._prepared().commit_again(rollback, self._terms, self._left(), plan).judgement
+        except LeaseLost:
+            raise
+        except RollbackError as e:
+            self._log.info("rollback.given_back", reason=e.reason, detail=str(e))
+            self._steps(self._deadline_ms(None)).into_rotation_again(plan)
+            self._journal.give_back()
+            self._progress.give_back()
+            self._rollback = replace(rollback, committed_ms=None)
+            raise
+
+    def _require_still_wanted(self) -> None:
+        self._ask_the_rule()
+        if self._taken.episodes and not any(e.open for e in self._taken.episodes):
+            raise Permanent(Reason.RESOLVED, "every alert behind this rollback resolved before the first change")
+
+    def _prepared(self) -> Preparing:
+        self._preparing = Preparing(self._site, self._reach(), self._journal, self._lease, self._taken)
+        return self._preparing
+
+    def _left(self) -> frozenset[str]:
+        oldest_ms = self._taken.now_ms - self._site.numbers.left_kept_s * 1000
+        return frozenset(release for release, at_ms in self._taken.left.items() if at_ms > oldest_ms)
 
     def _ask_the_rule(self) -> None:
         """Raise unless the rule still stands as it was when it opened this rollback.
@@ -221,21 +256,24 @@ class _Stretch:
             raise
         changed_ms = self._now_ms()
         fields = {"changed_at": str(changed_ms), "reason": "", "detail": "", "attempts": "0"}
-        fields["our_arrival"] = self._arrival_of(plan)
+        fields["our_arrival"] = arrival_of(self._reach(), plan)
         self._progress.move(State.VERIFYING, fields, look_again_s=LOOK_AT_ALERTS_S)
         self._log.info("rollback.changed", to_release=plan.to_release)
         again = self._ledger.leases.take(self._rollback.id, holder=self._job, kind="rollback")
         if isinstance(again, Taken):  # ours still; a resolve may have come while we acted
             self._taken, self._rollback = again, Rollback.of(again.record)
-            self._aftermath().verify(self._taken.episodes, self._terms.cleared_within_s or 900)
+            self._verify()
+
+    def _verify(self) -> None:
+        with closing(Verifying(self._site)) as verifying:
+            undo = self._aftermath().verify(self._taken.episodes, verifying)
+        if undo is not None:
+            self._take_back(undo, End.INEFFECTIVE)
 
     def _aftermath(self) -> Aftermath:
-        return Aftermath(self._rollback, self._progress, self._now_ms, self._reach, self._consequences)
-
-    def _arrival_of(self, plan: Plan) -> str:
-        """Return the arrival that our own hand brought; empty where something else is there already."""
-        seen = self._reach().observe()
-        return seen.arrival if seen.running == plan.to_release else ""
+        return Aftermath(
+            self._rollback, self._terms, self._progress, self._now_ms, self._reach, self._consequences
+        )
 
     def _into_rotation_again(self, plan: Plan) -> None:
         """Leave nothing drained behind; where that fails too, the journal says so and the hold stands."""
@@ -261,35 +299,22 @@ class _Stretch:
     def _go_back(self, plan: Plan, why: RollbackError) -> None:
         """Compensate, once: what the plan did not leave healthy is put back to where it was."""
         way_back = self._reach().plan_way_back(plan, self._reach().observe())
-        self._journal.note("way-back", reason=why.reason, detail=str(why), plan=way_back.digest)
-        self._progress.move(
-            State.UNDOING,
-            {
-                "way_back": way_back.to_json(),
-                "reason": why.reason,
-                "detail": str(why),
-                "changed_at": str(self._now_ms()),
-                "attempts": "0",
-            },
-            look_again_s=self._site.numbers.lease_ttl_s,
-        )
-        self._log.warning("rollback.going_back", reason=why.reason, detail=str(why))
-        self._rollback = replace(
-            self._rollback, reason=why.reason, detail=str(why), attempts=0, changed_ms=self._now_ms()
-        )
-        self._undo(way_back)
+        self._take_back(Undo(way_back, why.reason, str(why)), End.FAILED)
 
-    def _undo(self, way_back: Plan) -> None:
-        self._steps(self._deadline_ms(self._rollback.changed_ms)).carry_out(way_back, "way-back")
-        arrival = self._arrival_of(way_back)
-        self._consequences.ended(self._rollback, End.FAILED, self._rollback.detail)
-        self._progress.end(
-            End.FAILED,
-            Reason(self._rollback.reason or Reason.NOT_HEALTHY),
-            f"{self._rollback.detail.rstrip('.')}. It was put back to {way_back.to_release}.",
-            changed=True,
-            effects=our_effects(self._rollback.instance, arrival),
-            ask_again="joins",
+    def _take_back(self, undo: Undo, as_: End) -> None:
+        way = self._way_back()
+        self._rollback = way.begin(self._rollback, undo.way_back, as_, undo.reason, undo.detail)
+        way.carry_out(self._rollback)
+
+    def _way_back(self) -> WayBack:
+        return WayBack(
+            self._progress,
+            self._journal,
+            self._reach,
+            self._consequences,
+            self._steps,
+            self._now_ms,
+            self._site.numbers,
         )
 
     # -- what went otherwise

@@ -1,52 +1,37 @@
-"""Whether it helped: judged by what the ledger heard, once the instance is healthy on the other release.
-
-A healthy instance is not enough, and silence proves nothing: *recovered* needs every alert behind the rollback
-to be resolved, *ineffective* needs one heard firing well after the change, anything else is inconclusive.
-"""
+"""What is known after the change: what the ledger heard of the alerts behind a rollback."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
-from controller.ledger import End, Episode
-from rules.decisions import Reason
+from controller.ledger import Episode, Rollback
+from rules.verification import Seen, Trouble
+from workers.site import Site
+from workers.terms import Terms
 
-_DRAINS_MS = 60_000
-"""An alert heard within this time of the change may still speak of the time before it.
-
-Where a rule says that its alerts are gone sooner, half of what it says: else it could never be shown to be wrong.
-"""
+_AUTO_S = 300 + 120
+"""A range and a margin, where the rule does not say how long its alerts take to be gone."""
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """How a rollback ended, and why."""
+class Verifying:
+    """Gathers what a rollback's outcome is judged by, for one job."""
 
-    outcome: End
-    reason: Reason
-    detail: str
+    def __init__(self, site: Site) -> None:
+        self._group_interval_s = site.numbers.group_interval_s
 
-
-def judge(episodes: Sequence[Episode], *, changed_ms: int, now_ms: int, cleared_within_s: float) -> Verdict | None:
-    """Return the outcome, or None while it is too early to say. Times are by Redis' clock."""
-    if not episodes:
-        return Verdict(End.RECOVERED, Reason.HEALTHY, "healthy and steady; no alert was behind this rollback")
-    firing = [e for e in episodes if e.open]
-    if not firing:
-        return Verdict(End.RECOVERED, Reason.CLEARED, "healthy and steady, and every alert behind it resolved")
-    if now_ms - changed_ms < cleared_within_s * 1000:
-        return None
-    drained_ms = changed_ms + min(_DRAINS_MS, cleared_within_s * 500)
-    if any(e.heard_ms > drained_ms for e in firing):
-        return Verdict(
-            End.INEFFECTIVE,
-            Reason.STILL_FIRING,
-            "the alert was heard firing again after the change: the release was not the cause, or not alone",
+    def look(self, rollback: Rollback, terms: Terms, episodes: Sequence[Episode], now_ms: int) -> Seen:
+        """Say what is known now."""
+        told = (terms.cleared_within_s, rollback.cleared_within_s)
+        cleared_s = next((s for s in told if s is not None), _AUTO_S + 2 * self._group_interval_s)
+        return Seen(
+            changed_ms=rollback.changed_ms or now_ms,
+            now_ms=now_ms,
+            cleared_within_s=cleared_s,
+            group_interval_s=self._group_interval_s,
+            troubles=tuple(Trouble(e.fingerprint, e.open, e.heard_ms, e.closed_ms) for e in episodes),
+            by_hand=not rollback.rule,
+            complete=not any(e.truncated for e in episodes),
         )
-    return Verdict(
-        End.INCONCLUSIVE,
-        Reason.NOT_HEARD,
-        f"no resolve was heard within {cleared_within_s:g} s of the change, and no firing either. "
-        "Look at the alert itself, and that the receiver has send_resolved: true.",
-    )
+
+    def close(self) -> None:
+        """Let go of nothing: the ledger is the site's."""
