@@ -54,6 +54,10 @@ _SIGHTINGS_MOST = 50
 """Revisions of one workload; its own history keeps ten by default."""
 _STORM_KEPT_S = 3_600
 """How long it is remembered which services were matched; no storm brake looks further back."""
+_STORM_MOST = 1_000
+"""So many services are remembered for it: past any brake, more of them say nothing more."""
+_HEAR_MOST = 1_500
+"""Calls after which `hear` begins no further alert: so many keep Redis deaf for about 4 ms (measured)."""
 _STARTS_KEPT_S = 8 * 86_400
 """How long it is remembered that a campaign began; limits count hours and days."""
 _CAMPAIGN_KEPT_S = 86_400
@@ -111,5 +115,6 @@ def prelude(numbers: Numbers) -> str:
     lines.append(f"local ARRIVALS_MOST = {_ARRIVALS_MOST}")
     most = f"local HISTORY_MOST, SIGHTINGS_MOST = {_HISTORY_MOST}, {_SIGHTINGS_MOST}"
     lines += [f"local {name} = {count}" for name, count in {**_CATALOGUE, **_LOOP}.items()]
+    lines.append(f"local STORM_MOST, HEAR_MOST = {_STORM_MOST}, {_HEAR_MOST}")
     deeds = f"local DEEDS_MOST, MESSAGES_MOST = {_DEEDS_MOST}, {_MESSAGES_MOST}"
     return "\n".join([f"local P = '{PREFIX}'", most, deeds, *lines, ""])

@@ -163,11 +163,11 @@ def test_unmatched_alert_is_not_remembered(ledger: Ledger, redis_server: Redis, 
 
 
 def test_large_body_is_written_in_chunks(ledger: Ledger, redis_server: Redis, now: int) -> None:
-    """1,200 alerts are three notifications; all of them are asked about."""
+    """1,200 alerts are twelve notifications; all of them are asked about."""
     items = [HeardAlert(f"{n:x}", True, now, "{}", "{}", ("d1",)) for n in range(1, 1201)]
     assert ledger.hear(Heard.of(items)) == Answer(recorded=1200, asked=1200)
     with redis_server.client() as client:
-        assert len(client.keys("rc:notification:*")) == 3
+        assert len(client.keys("rc:notification:*")) == 12
 
 
 def test_scripts_are_taught_again_after_redis_forgot_them(ledger: Ledger, redis_server: Redis, now: int) -> None:

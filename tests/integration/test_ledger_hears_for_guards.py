@@ -28,7 +28,7 @@ def fingerprints(ledger: Ledger, digest: str) -> set[str]:
 
 
 def test_the_whole_body_counts_before_any_of_it_rings(ledger: Ledger) -> None:
-    """The services of a body of three chunks are all known with the first bell."""
+    """The services of a body of many chunks are all known with the first bell."""
     items = [alert(f"{n:04x}", rules=("d1",), of=f"svc{n % 40}") for n in range(1_200)]
     before = version(ledger)
     ledger.hear(Heard.of(items))

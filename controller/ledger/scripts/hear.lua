@@ -1,9 +1,16 @@
--- The episodes of one chunk of a notification. ARGV: 'peek' | 'record', notification id, items, meta, [service, …].
+-- The episodes of one chunk of a notification. ARGV: 'peek' | 'record', notification id, items, meta, [service, …],
+-- place of the item to begin with.
 -- items: JSON [[fingerprint, 1 firing | 0 resolved, startsAt ms, [rule digest, …], [digest of a rule it is only of
--- interest to, …], labels, annotations], …]. The services are those of all alerts that begin
--- with the body, for the storm brake.
+-- interest to, …], labels, annotations], …]. The services are some of those of all alerts that begin
+-- with the body, for the storm brake: they are counted before any of it rings.
 -- 'peek' writes nothing and tells whether 'record' would: a repeated body costs one round trip and no write.
--- Returns {alerts to write, known, stragglers, closed, pairs to resolve, places of the alerts that begin}.
+-- Returns {alerts to write, known, stragglers, closed, pairs to resolve, places of the alerts that begin, place of the
+-- last item that was taken}: past HEAR_MOST calls nothing more is begun, so that nobody else waits for us.
+local spent = 0
+local redis = {call = function(...)
+  spent = spent + 1
+  return redis.call(...)
+end}
 local record = ARGV[1] == 'record'
 local id = ARGV[2]
 local items = cjson.decode(ARGV[3])
@@ -141,26 +148,36 @@ local function resolved(k, item, e)
   redis.call('ZREM', UNRESOLVED, item[1])
   for _, digest in ipairs(words(e[5] or '')) do redis.call('SREM', key('firing', digest), item[1]) end
   for _, rollback in ipairs(words(redis.call('HGET', k, 'rollbacks') or '')) do
-    if redis.call('ZSCORE', DUE, rollback) then rouse(rollback) end
+    if redis.call('ZSCORE', DUE, rollback) then
+      rouse(rollback)
+      spent = spent + 2
+    end
   end
 end
 
-for at, item in ipairs(items) do
+local taken = tonumber(ARGV[6]) - 1
+while taken < #items and spent < HEAR_MOST do
+  taken = taken + 1
+  local item = items[taken]
   local k = key('episode', item[1])
   local e = read(k, item[4])
-  if item[2] == 1 then firing(k, item, e, at) else resolved(k, item, e) end
+  if item[2] == 1 then firing(k, item, e, taken) else resolved(k, item, e) end
 end
 
--- The whole body counts before any of it rings; what was matched anew is news to the guards.
-if record and pairs_new > 0 then
-  for _, service in ipairs(cjson.decode(ARGV[5])) do
-    local before = tonumber(redis.call('ZSCORE', P .. 'storm', service) or nil)
-    redis.call('ZADD', P .. 'storm', ms(now), service)
-    if not before or now - before >= JUDGED_EVERY then redis.call('HINCRBY', BOOK, 'version', 1) end
-  end
+-- What was matched anew is news to the guards. Of more services than any brake asks for, the last are enough.
+local services = cjson.decode(ARGV[5])
+for _, service in ipairs(services) do
+  local before = tonumber(redis.call('ZSCORE', P .. 'storm', service) or nil)
+  redis.call('ZADD', P .. 'storm', ms(now), service)
+  if not before or now - before >= JUDGED_EVERY then redis.call('HINCRBY', BOOK, 'version', 1) end
+end
+if #services > 0 then
   redis.call('ZREMRANGEBYSCORE', P .. 'storm', '-inf', ms(now - STORM_KEPT))
+  redis.call('ZREMRANGEBYRANK', P .. 'storm', 0, -STORM_MOST - 1)
+end
+if record and pairs_new > 0 then
   redis.call('HSET', key('notification', id), '#meta', ARGV[4], '#at', ms(now))
   first_bell(id)
 end
 if record then redis.call('ZREMRANGEBYSCORE', UNRESOLVED, '-inf', ms(now - EPISODE_KEPT)) end
-return {writes, known, stragglers, closings, pairs_new, begins}
+return {writes, known, stragglers, closings, pairs_new, begins, taken}
