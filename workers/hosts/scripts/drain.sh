@@ -20,6 +20,11 @@ if [ "$owner $phase" = "$rollback running" ] && kill -0 "$number" 2>/dev/null; t
   printf 'running\t\0end\0'
   exit 0
 fi
+# What takes the other's effect back makes its note a lie: a plan that begins anew drains anew.
+case $name in
+  drain) rm -f -- "$state/undrain" "$state/undrain-again" ;;
+  *) rm -f -- "$state/drain" ;;
+esac
 # The child begins by waiting for the lock, which is ours until we have written its number down.
 # shellcheck disable=SC2016
 setsid sh -c '
