@@ -34,6 +34,9 @@ class _LeavesTheDemoted:
     """
 
     def read_response(self, *args: Any, **kwargs: Any) -> Any:
+        # redis-py would keep a connection to a watched primary after a reply that came late or was not read to its
+        # end, and the next who uses it would be given that reply as its own.
+        kwargs.setdefault("disconnect_on_error", True)
         try:
             response = super().read_response(*args, **kwargs)  # type: ignore[misc]
         except ResponseError as e:
