@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from rules.facts import Sample
+    from rules.services import Host
 
 UP = "up"
 _NAMESPACES = ("namespace", "kubernetes_namespace")
@@ -59,6 +60,11 @@ def read_builds(samples: Iterable[Sample]) -> Built:
         for word in {instance, _without_port(instance)} - {""}:
             told.setdefault(word, set()).add(words)
     return {word: builds.pop() for word, builds in told.items() if len(builds) == 1}
+
+
+def targets_of(host: Host) -> tuple[str, ...]:
+    """Return what the label `instance` of a host's metrics may say: its own word, else its address or name."""
+    return (host.instance,) if host.instance else tuple(dict.fromkeys((host.address, host.name)))
 
 
 def _without_port(instance: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -19,6 +19,7 @@ class Terms:
     `overridden` are the guards, and reasons to drop a release, that a person set aside by name.
     `asks` where the alert may mean several instances, and a person has to say which.
     `only` and `except_` are what the rule selects, asked again of what is live.
+    `checks` are the rule's, each as `promql`, `is` and `for` in seconds.
     `who` and `why` are the record's own, and are not written again.
     """
 
@@ -37,6 +38,7 @@ class Terms:
     healthy_within_s: float = 300
     steady_s: float = 10
     cleared_within_s: float | None = None
+    checks: Sequence[Mapping[str, Any]] = ()
     on_ineffective: OnIneffective = OnIneffective.HOLD
     attempts: int = 5
     initial_s: float = 2
@@ -66,6 +68,7 @@ class Terms:
             healthy_within_s=rule.verify.healthy_within_s,
             steady_s=rule.verify.steady_s,
             cleared_within_s=rule.verify.cleared_within_s,
+            checks=[{"promql": c.promql, "is": str(c.is_), "for": c.for_s} for c in rule.verify.checks],
             on_ineffective=rule.verify.on_ineffective,
             attempts=rule.retry.attempts,
             initial_s=rule.retry.initial_s,

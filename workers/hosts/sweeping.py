@@ -15,9 +15,10 @@ from rules.instances import HostInstance
 from rules.services import environment_of
 from workers.hosts.plan import Params
 from workers.hosts.reach import reach
+from workers.scraping import targets_of
 
 if TYPE_CHECKING:
-    from rules.services import Host, Inventory
+    from rules.services import Inventory
     from workers.keeping import Keeper
     from workers.scraping import Built
 
@@ -96,7 +97,7 @@ def look_at_host(instance: HostInstance, inventory: Inventory) -> Look:
         labels=host.labels,
         platform=seen.platform,
         content=content,
-        targets=_targets(host),
+        targets=targets_of(host),
     )
 
 
@@ -108,11 +109,6 @@ def _with_build(look: Look, inventory: Inventory, builds: Mapping[str, Built]) -
         return look
     words = next((built[target] for target in look.targets if target in built), ())
     return replace(look, names=tuple(dict.fromkeys((*look.names, *words))))
-
-
-def _targets(host: Host) -> tuple[str, ...]:
-    """Return what the label `instance` of its metrics may say: its own word for it, else its address or name."""
-    return (host.instance,) if host.instance else tuple(dict.fromkeys((host.address, host.name)))
 
 
 def _as_they_come(asked: dict[Future[Look], HostInstance], within_s: float) -> Iterator[Future[Look]]:

@@ -1,4 +1,4 @@
-"""Prometheus: what an expression gives now, since when an alert's condition holds, what is scraped."""
+"""Prometheus: what an expression gives or gave, its alerting rules, since when an alert's condition holds."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from rules.errors import Permanent
 from rules.facts import Fact, Sample
 from rules.notifications import parse_timestamp
 from workers.monitoring.exchange import Answer, Exchange, shown
+from workers.monitoring.promanswers import AlertingRule, Series, read_alerting_rules, read_series
 from workers.monitoring.promql import selector
 
 if TYPE_CHECKING:
@@ -55,6 +56,34 @@ class Prometheus:
         anything else: that is for the author of the rule.
         """
         return self._query(promql, {})
+
+    def query_at(self, promql: str, at_ms: int) -> tuple[Sample, ...]:
+        """Return what an expression gave at a time; otherwise as `query`."""
+        return self._query(promql, {"time": f"{at_ms / 1000:.3f}"})
+
+    def query_range(self, promql: str, from_ms: int, to_ms: int, step_s: float) -> tuple[Series, ...]:
+        """Return what an expression gave from one time to another; otherwise as `query`."""
+        form = {"query": promql, "timeout": f"{self._timeout_s:g}", "partial_response": "false"}
+        form |= {"start": f"{from_ms / 1000:.3f}", "end": f"{to_ms / 1000:.3f}", "step": f"{step_s:.3f}"}
+        answer = self._exchange.ask("/api/v1/query_range", form)
+        if answer.status == _BAD_REQUEST:
+            self._no_expression(promql, answer)
+        document = self._document(answer)
+        self._note_warnings(promql, document)
+        try:
+            return tuple(read_series(document["data"]))
+        except (KeyError, TypeError, ValueError, IndexError) as error:
+            self._strange(error)
+
+    def alerting_rules(self) -> tuple[AlertingRule, ...]:
+        """Return every alerting rule, with what is pending or firing of it; none from a store that judges none."""
+        answer = self._exchange.ask("/api/v1/rules?type=alert")
+        if answer.status == _NOT_FOUND:
+            return ()
+        try:
+            return tuple(read_alerting_rules(self._document(answer)["data"]))
+        except (KeyError, TypeError, ValueError) as error:
+            self._strange(error)
 
     def _query(self, promql: str, more: Mapping[str, str]) -> tuple[Sample, ...]:
         # `partial_response`: where Thanos answers, half of the data must not look like all of it.
