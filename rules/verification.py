@@ -97,10 +97,7 @@ _DRAINS_MS = 60_000
 
 Where a rule says that its alerts are gone sooner, half of what it says: else it could never be shown to be wrong.
 """
-_OTHER_CAUSE = (
-    "the release was not the cause, or not alone. "
-    "Look for another cause; `rollbackctl undo` brings back what was there"
-)
+_OTHER_CAUSE = "the release was not the cause, or not alone. Look for another cause"
 
 
 def judge(seen: Seen) -> Verdict | NotYet:

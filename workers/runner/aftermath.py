@@ -17,8 +17,8 @@ from workers.driver import Driver
 from workers.runner.arrived import our_effects
 from workers.runner.consequences import Consequences
 from workers.runner.progress import Progress
-from workers.runner.verifying import Verifying
 from workers.terms import Terms
+from workers.verifying import Verifying
 
 log = structlog.get_logger(__name__)
 
@@ -73,7 +73,7 @@ class Aftermath:
         elif did_not_help and self._terms.on_ineffective is OnIneffective.UNDO:
             return self._undo(verdict)
         else:
-            self._end(verdict)
+            self._end(self._with_undo(verdict) if did_not_help else verdict)
         return None
 
     def reconsider(self) -> None:
@@ -115,9 +115,13 @@ class Aftermath:
         try:
             return Undo(self._way_back(), verdict.reason, verdict.detail)
         except Permanent as e:
-            said = f"{verdict.detail.rstrip('.')}. What was there before was not brought back: {e}"
+            said = f"what was there before was not brought back: {e}. It did not help: {verdict.detail}"
             self._end(replace(verdict, detail=said))
             return None
+
+    def _with_undo(self, verdict: Verdict) -> Verdict:
+        said = f"{verdict.detail.rstrip('.')}; `rollbackctl undo {self._rollback.id}` brings back what was there"
+        return replace(verdict, detail=said)
 
     def _way_back(self) -> Plan:
         """Plan it, only while the target still is what we made it: else it is somebody's work."""

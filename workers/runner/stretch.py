@@ -26,11 +26,11 @@ from workers.runner.lease import Lease, Stopping, boot_time
 from workers.runner.preparing import Preparing
 from workers.runner.progress import Progress
 from workers.runner.steps import Steps
-from workers.runner.verifying import Verifying
 from workers.runner.waits import Asks, HeldBack
 from workers.runner.wayback import WayBack
 from workers.site import Site
 from workers.terms import Terms
+from workers.verifying import Verifying
 
 log = structlog.get_logger(__name__)
 

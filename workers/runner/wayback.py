@@ -76,7 +76,7 @@ class WayBack:
         since_ms = rollback.changed_ms or self._now_ms()
         self._steps(since_ms + round(self._numbers.acting_deadline_s * 1000)).carry_out(plan, "way-back")
         outcome = End(rollback.undone_as or End.FAILED)
-        detail = f"{rollback.detail.rstrip('.')}. {_brought(outcome, plan)}"
+        detail = _detail(outcome, plan, rollback.detail.rstrip("."))
         self._consequences.ended(rollback, outcome, detail)
         again: AskAgain = "joins" if outcome is End.FAILED else ""
         self._progress.end(
@@ -89,7 +89,7 @@ class WayBack:
         )
 
 
-def _brought(outcome: End, plan: Plan) -> str:
+def _detail(outcome: End, plan: Plan, why: str) -> str:
     if outcome is End.FAILED:
-        return f"It was put back to {plan.to_release}."
-    return f"What was there before is there again: {plan.to_release}, in place of {plan.from_release}."
+        return f"{why}. It was put back to {plan.to_release}."
+    return f"{plan.to_release} was brought back, in place of {plan.from_release}, which did not help: {why}."

@@ -154,7 +154,12 @@ end
 local BLAMELESS = {['changed-meanwhile'] = true, ['record-unreadable'] = true}
 if (redis.call('HGET', record, 'rule') or '') ~= '' and state ~= to then
   local outcome, reason = redis.call('HGET', record, 'outcome') or '', redis.call('HGET', record, 'reason') or ''
-  if to == 'held' and not BLAMELESS[reason] then count_outcome('failed') end
+  local proven = redis.call('HGET', record, 'undone_as') == 'ineffective'
+  if to == 'held' and proven then
+    count_outcome('ineffective')
+  elseif to == 'held' and not BLAMELESS[reason] then
+    count_outcome('failed')
+  end
   if to == 'ended' and (outcome == 'ineffective' or outcome == 'failed') then count_outcome(outcome) end
   if to == 'ended' and outcome == 'recovered' then count_outcome('') end
 end
