@@ -41,6 +41,13 @@ format: $(DEV) ## Put every file into the house's style
 bench: $(DEV) ## Measure, side by side with Debian's webhook; writes bench/README.md
 	@PYTHONPATH=tests $(BIN)/python -m bench
 
+# SEEDS=1000 for more, SEED=n to replay one and keep what it wrote, JOBS=n side by side, JSON=FILE for the figures.
+SEEDS ?= 20
+.PHONY: chaos
+chaos: $(DEV) ## Kill, stop and disturb real processes by seeds, and check what must hold; SEEDS, SEED, JOBS, JSON
+	@PYTHONPATH=tests $(BIN)/python -m chaos --seeds $(SEEDS) $(if $(SEED),--seed $(SEED)) \
+	    $(if $(JOBS),--jobs $(JOBS)) $(if $(JSON),--json $(JSON))
+
 .PHONY: schema
 schema: $(DEV) ## Write the JSON Schema of the rule file from its models
 	$(BIN)/python -m rules.schema
