@@ -35,9 +35,12 @@ Client = Any
 
 Argument = str | bytes | int | float
 
+RedisRefuses = ResponseError
+"""What Redis answers where a command cannot be done, as on a key of another type; for who speaks through RQ."""
+
 NAMES = (
     *("approve", "behind", "book", "catalogue", "enlist", "others"),
-    *("commit", "counts", "decide", "due", "hand", "hear", "move"),
+    *("commit", "counts", "decide", "due", "hand", "hear", "mend", "move"),
     *("note", "open", "raise", "release", "renew", "roster", "seal", "sight", "suspend", "take"),
     *("fetch", "giveup", "route", "tell", "told", "untold"),
     *("listed", "orphans", "unresolved"),

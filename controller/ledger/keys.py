@@ -15,10 +15,21 @@ QUEUE = "rollback"
 
 QUEUE_LIST = f"rq:queue:{QUEUE}"
 
+QUEUE_TYPES = {
+    QUEUE_LIST: "list",
+    f"{QUEUE_LIST}:intermediate": "list",
+    **dict.fromkeys(("rq:queues", "rq:workers", f"rq:workers:{QUEUE}"), "set"),
+    **{
+        f"rq:{name}:{QUEUE}": "zset" for name in ("wip", "failed", "finished", "deferred", "scheduled", "canceled")
+    },
+}
+"""RQ's keys about our queue, and what RQ keeps there."""
+
 BREAKERS = f"{PREFIX}breakers"
 DECISIONS = f"{PREFIX}decisions"
 DEEDS = f"{PREFIX}deeds"
 DEMOTED = f"{PREFIX}demoted"
+DUE = f"{PREFIX}due"
 HISTORY = f"{PREFIX}history"
 LOCKS = f"{PREFIX}locks"
 ORPHANS = f"{PREFIX}orphans"

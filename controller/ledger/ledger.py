@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Literal
 
 import redis
@@ -17,7 +18,7 @@ from controller.ledger.doorbell import Doorbell
 from controller.ledger.hands import Hands
 from controller.ledger.health import Health
 from controller.ledger.hearing import Answer, Heard, Hearing
-from controller.ledger.keys import QUEUE_LIST
+from controller.ledger.keys import QUEUE_LIST, QUEUE_TYPES
 from controller.ledger.leases import Leases
 from controller.ledger.outbox import Outbox
 from controller.ledger.records import Counts
@@ -86,6 +87,11 @@ class Ledger:
         """Teach Redis the scripts; done before a fork, no child spends a round trip on it."""
         with translated():
             self._scripts.teach()
+
+    def mend(self) -> tuple[str, ...]:
+        """Delete what stands under RQ's names and cannot be of RQ's making; returns the keys. Costs bells only."""
+        deleted: list[str] = self._scripts.run("mend", json.dumps(list(QUEUE_TYPES.items())))
+        return tuple(deleted)
 
     def close(self) -> None:
         """Close the connections of this process."""
