@@ -270,7 +270,7 @@ def test_going_back_that_helped_makes_the_release_known_bad(shop: Shop) -> None:
         acting = fire(shop, site, guarded())
         assert mark_of(site, "v1.3.0") is Mark.SUSPECT
         resolve(site)
-        done = shop.work(site, acting.id)
+        done = shop.work_to_the_end(site, acting.id)
         assert (done.outcome, mark_of(site, "v1.3.0")) == (End.RECOVERED, Mark.KNOWN_BAD)
 
 
@@ -317,9 +317,9 @@ def test_a_mark_between_the_looks_into_the_catalogue_and_the_book_counts(
         site.ledger.catalogue.mark("shop", "v1.2.0", Mark.KNOWN_GOOD, by="ann", why="ran for months")
         read = site.ledger.booking.read
 
-        def marking(campaign: str, service: str) -> object:
+        def marking(*asked: str) -> object:
             site.ledger.catalogue.mark("shop", "v1.2.0", Mark.KNOWN_BAD, by="bob", why="loses orders")
-            return read(campaign, service)
+            return read(*asked)
 
         monkeypatch.setattr(site.ledger.booking, "read", marking)
         held = fire(shop, site, guarded(to=(LastKnownGood(),)))
@@ -338,7 +338,7 @@ def test_what_our_own_hand_brought_is_no_arrival(shop: Shop) -> None:
     with shop.site() as site:
         first = fire(shop, site, guarded())
         resolve(site)
-        assert shop.work(site, first.id).outcome == End.RECOVERED
+        assert shop.work_to_the_end(site, first.id).outcome == End.RECOVERED
         second = fire(shop, site, guarded(), fp="bb", version="v1.2.0")
     assert (second.outcome, second.reason) == (End.REFUSED, Reason.EFFECT_ALREADY_MADE)
     assert (shop.running, WEB2) == ("v1.2.0", second.instance)
