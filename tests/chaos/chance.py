@@ -70,7 +70,7 @@ class Chance:
 
     def _choose(self, family: Family, point: str, kinds: tuple[Kind, ...]) -> Fault | None:
         if self.plan.only:
-            hit = point in self.plan.only and self._random.random() < self.plan.rates[family]
+            hit = point in self.plan.only
             return Fault(Kind(self.plan.only_kind), self._random.random()) if hit else None
         if self._random.random() >= self.plan.rates[family]:
             return None

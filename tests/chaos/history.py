@@ -106,8 +106,13 @@ class History:
     """By instance: every release that may ever have run there, by our hand or by a deployer's."""
 
     def of(self, instance: str) -> list[Change]:
-        """Return the changes of one instance in their order."""
-        return [change for change in self.changes if change.instance == instance]
+        """Return the releases that one instance came to, in their order."""
+        return [change for change in self.changes if change.instance == instance and change.to is not None]
+
+    @property
+    def by_us(self) -> list[Change]:
+        """Return what our own hand brought."""
+        return [change for change in self.changes if change.by == US and change.to is not None]
 
     @property
     def instances(self) -> list[str]:

@@ -111,7 +111,7 @@ def never_over_a_limit(history: History) -> list[str]:
     problems = []
     for limit in history.limits:
         mine = [one for one in history.rollbacks if one["rule"] == limit.rule]
-        changed = {one["id"] for one in mine} & {one.rollback for one in history.changes if one.by == US}
+        changed = {one["id"] for one in mine} & {one.rollback for one in history.by_us}
         begun = [one for one in mine if one["id"] in changed or _kept_place(one)]
         starts = sorted(_seconds(one["committed_at"] or one["opened_at"]) for one in begun)
         most = max((sum(1 for s in starts if at <= s < at + _HOUR_S) for at in starts), default=0)
@@ -151,7 +151,7 @@ def no_change_without_a_journaled_intent_and_none_out_of_scope(history: History)
     ]
     known = {rollback["id"]: rollback for rollback in history.rollbacks}
     made: Counter[str] = Counter()
-    for change in (one for one in history.changes if one.by == US):
+    for change in history.by_us:
         made[change.rollback] += 1
         rollback = known.get(change.rollback)
         intents = list(_intents(rollback, "switch")) if rollback else []
@@ -199,7 +199,7 @@ def violations(history: History) -> dict[str, list[str]]:
 
 def effects(history: History) -> tuple[int, int]:
     """Return how many changes were made by us, and how many of them were ways back."""
-    ours = sum(1 for change in history.changes if change.by == US)
+    ours = len(history.by_us)
     back = sum(1 for instance in history.instances for _ in _takes_back(history.of(instance)))
     return ours, back
 

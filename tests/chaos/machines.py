@@ -15,6 +15,7 @@ from pathlib import Path
 
 from testbed.installation import Installation
 from testbed.programs import Program, started
+from testbed.wait import until
 
 from chaos.chance import LOG
 from chaos.plan import PLAN, ROLE, Kind, Plan
@@ -65,10 +66,16 @@ class Machine:
         return [pid for program in self.programs for pid in program.family()]
 
     def end(self) -> None:
-        """End it all, at once."""
-        for program in self.programs:
-            program.kill()
+        """End it all, at once; what is forked meanwhile is seen the next time."""
+        until(self._is_gone, within_s=60, what=f"every process of {self.name} has ended")
         self._open.close()
+
+    def _is_gone(self) -> bool:
+        family = self.family()
+        for pid in family:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        return not family
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +103,7 @@ class Killer:
     def tick(self, now: float) -> None:
         """Do what is due."""
         self.wake(now)
-        if now >= self.plan.quiet_at:
+        if now >= self.plan.quiet_at or not self.plan.outside:
             return
         if now >= self._next_at:
             if self._next_at:

@@ -77,6 +77,12 @@ class Plan:
     faults: int = 45
     """How many faults the processes of this seed may meet altogether."""
     stops: int = 4
+    outside: bool = True
+    """Whether processes and Redis are killed and stopped from outside as well."""
+    for_s: float = 14.0
+    """How long things fail."""
+    settles_s: float = 120.0
+    """How long, after that, everything may take to be over."""
     stop_s: float = 4.5
     """How long a stopped process stays so: longer than a lease."""
     hang_s: float = 2.0
@@ -84,7 +90,7 @@ class Plan:
     """When faults end, by the machine's monotonic clock; 0: not begun."""
     rates: dict[str, float] = field(default_factory=lambda: {str(k): v for k, v in _RATES.items()})
     only: tuple[str, ...] = ()
-    """Where not empty: fault points that alone are used, with `only_kind`."""
+    """Where not empty: fault points that alone are used, always, with `only_kind`."""
     only_kind: str = ""
     sabotage: str = ""
     """A safety of the product that is taken out, to show that the invariants notice."""

@@ -43,11 +43,9 @@ NUMBERS = {
     "due_first_s": 1,
     "due_max_s": 4,
     "group_interval_s": 1,
-    "observe_hosts_every_s": 5,
+    "observe_hosts_every_s": 20,
 }
 """Numbers that agree with each other as the usual ones do, only shorter: more deaths in the same time."""
-FAULTS_FOR_S = 14.0
-SETTLES_WITHIN_S = 120.0
 _CALM_LOOKS = 3
 """So often in a row it has to look as if all were over: an alert may be on its way still."""
 _OVER = frozenset({"ended", "held"})
@@ -91,7 +89,7 @@ class Run:
         self._ending = threading.Event()
         self.monitoring = Monitoring(shops, cast.alerts(shops))
         begun = time.monotonic()
-        self.monitoring.begins = {name: begun + self.chance.uniform(0, 8) for name in cast.NAMES}
+        self.monitoring.begins = {name: begun + self.chance.uniform(0, 0.6 * plan.for_s) for name in cast.NAMES}
         self.installed = Installation(
             Path(plan.folder) / "installed",
             redis.url,
@@ -166,22 +164,25 @@ class Run:
         """Let the fickle alerts resolve, and deploy."""
         chance = random.Random(f"{self.plan.seed}/befall")
         events: list[tuple[float, Callable[[], None]]] = [
-            *((chance.uniform(3, 10), lambda name=name: self.monitoring.over.add(name)) for name in cast.FICKLE),  # type: ignore[misc]
             *(
-                (chance.uniform(2, 12), lambda name=name: cast.deploy(self.shops[name], chance))  # type: ignore[misc]
+                (chance.uniform(0.2, 0.7), lambda name=name: self.monitoring.over.add(name))
+                for name in cast.FICKLE
+            ),  # type: ignore[misc]
+            *(
+                (chance.uniform(0.1, 0.9), lambda name=name: cast.deploy(self.shops[name], chance))  # type: ignore[misc]
                 for name in cast.DEPLOYED
             ),
         ]
         begun = time.monotonic()
         for at, event in sorted(events, key=lambda one: one[0]):
-            if not self._ending.wait(max(0.0, begun + at - time.monotonic())):
+            if not self._ending.wait(max(0.0, begun + at * self.plan.for_s - time.monotonic())):
                 event()
 
     def _pause(self) -> None:
         chance = random.Random(f"{self.plan.seed}/pause")
         scope = chance.choice(["", f"rule {cast.LIMIT.rule}", f"service {cast.PLAIN[0]}"])
         http = self._http("operator", self.ports[-1])
-        self._ending.wait(chance.uniform(2, 8))
+        self._ending.wait(chance.uniform(0.1, 0.6) * self.plan.for_s)
         if insist(http, "/api/v1/pauses", {"scope": scope, "reason": "a person paused it"}, self._ending):
             begun = time.time()
             self._ending.wait(2)
@@ -191,7 +192,8 @@ class Run:
     # -- the thread that everything was started from
 
     def _while_it_fails(self) -> None:
-        restarts = [time.monotonic() + self.chance.uniform(3, 13) for _ in range(self.chance.choice([0, 1, 1, 2]))]
+        times = self.chance.choice([0, 1, 1, 2]) if self.plan.outside else 0
+        restarts = [time.monotonic() + self.chance.uniform(0.2, 0.9) * self.plan.for_s for _ in range(times)]
         while (now := time.monotonic()) < self.plan.quiet_at:
             self._tick(now)
             if restarts and now >= min(restarts):
@@ -210,7 +212,7 @@ class Run:
 
     def _settled(self) -> tuple[list[dict[str, Any]], dict[str, list[dict[str, Any]]]]:
         """Wait until everything is over, and return what the API tells of it; in vain, what it tells at last."""
-        http, deadline = self._http("reader"), time.monotonic() + SETTLES_WITHIN_S
+        http, deadline = self._http("reader"), time.monotonic() + self.plan.settles_s
         looked_at, calm, rollbacks, decisions = 0.0, 0, [], {}
         while (now := time.monotonic()) < deadline and calm < _CALM_LOOKS:
             self._tick(now)
@@ -273,7 +275,7 @@ def run(plan: Plan) -> Result:
     """Run one seed in the plan's folder, which is left with everything that was written."""
     folder, begun = Path(plan.folder), time.monotonic()
     (folder / "redis").mkdir(parents=True)
-    plan = replace(plan, quiet_at=time.monotonic() + FAULTS_FOR_S) if not plan.quiet_at else plan
+    plan = replace(plan, quiet_at=time.monotonic() + plan.for_s) if not plan.quiet_at else plan
     plan.write()
     with (
         local_shops(folder, *cast.NAMES) as shops,
@@ -337,9 +339,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seed", type=int, required=True)
     parser.add_argument("--folder", type=Path, required=True)
-    parser.add_argument("--sabotage", default="")
+    parser.add_argument(
+        "--over", type=json.loads, default={}, help="what of the seed's plan is otherwise, as JSON"
+    )
     told = parser.parse_args()
-    result = run(Plan.of(told.seed, told.folder, sabotage=told.sabotage))
+    result = run(Plan.of(told.seed, told.folder, **told.over))
     print(json.dumps(asdict(result)))
     return 1 if result.violations else 0
 
