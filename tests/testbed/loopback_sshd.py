@@ -26,7 +26,9 @@ PidFile none
 UsePAM no
 PasswordAuthentication no
 KbdInteractiveAuthentication no
+SetEnv SHLVL=1
 """
+"""With `SHLVL` a shell that is bash does not take itself for a log-in, and reads nobody's `.bashrc` first."""
 
 
 @dataclass
