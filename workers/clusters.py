@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from controller.ledger import Ledger
@@ -11,12 +11,14 @@ from controller.settings.clusters import ClusterSettings
 from controller.settings.numbers import Numbers
 from rules.decisions import Reason
 from rules.errors import Permanent
+from rules.findings import Finding
 from rules.instances import WorkloadInstance
 from rules.targets import Located
 from rules.workloads.by_hand import Wanted
 from workers.driver import Driver
 from workers.finding import Finder
 from workers.kubernetes.access import Cluster, connect_cluster, warm
+from workers.kubernetes.checking import check_cluster
 from workers.kubernetes.driver import KubernetesDriver
 from workers.kubernetes.finding import KubernetesFinder
 from workers.kubernetes.plan import Params
@@ -56,6 +58,11 @@ class Clusters:
     def finder(self) -> Finder:
         """Build what finds workloads for one job."""
         return KubernetesFinder(self.cluster, tuple(self.settings))
+
+    def check(self) -> Iterator[Finding]:
+        """Say of each cluster whether it answers and what we may do there."""
+        for name in self.settings:
+            yield from check_cluster(self.cluster(name))
 
     def find_wanted(self, wanted: Wanted) -> tuple[Located, ...]:
         """Find the workloads that a person means."""

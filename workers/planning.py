@@ -14,6 +14,7 @@ from rules.errors import RollbackError, Transient
 from rules.instances import Instance, read_instance
 from rules.workloads.by_hand import Wanted
 from rules.workloads.disclosure import plan_shown
+from workers.checking import check
 from workers.explaining import explain
 from workers.peeking import peek
 from workers.site import Site
@@ -32,6 +33,8 @@ def _answer(site: Site, question: Mapping[str, Any]) -> dict[str, Any]:
         return _found(site, question["find"])
     if "explain" in question:
         return explain(site, question["explain"])
+    if "check" in question:
+        return check(site)
     terms = Terms.read(question.get("spec") or {})
     return {"plans": list(_plans(site, question.get("instances") or [], terms))}
 

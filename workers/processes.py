@@ -48,6 +48,7 @@ def build_site(settings: Settings, house: House) -> Site:
         find=lambda: Finding(house.inventory, clusters.finder() if clusters else NoClusters()),
         find_wanted=clusters.find_wanted if clusters else no_clusters,
         prepare=clusters.prepare if clusters else nothing,
+        check_clusters=clusters.check if clusters else tuple,
         policy=settings.policy,
         prometheus=partial(Prometheus, settings.prometheus) if settings.prometheus else None,
         alertmanager=partial(Alertmanager, settings.alertmanager) if settings.alertmanager else None,
@@ -139,6 +140,8 @@ def _greet(ledger: Ledger) -> None:
     """Teach Redis our scripts and say what is wrong with it; one that is away is no reason not to start."""
     try:
         ledger.teach()
+        if mended := ledger.mend():
+            log.warning("redis.mended", keys=mended, because="RQ keeps something else there")
         for complaint in ledger.health.complaints():
             log.warning("redis.complaint", complaint=complaint)
     except LedgerUnavailable as e:

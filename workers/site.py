@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -11,6 +11,7 @@ from controller.settings.house import House
 from controller.settings.numbers import Numbers
 from rules.decisions import Reason
 from rules.errors import Permanent
+from rules.findings import Finding
 from rules.instances import Instance
 from rules.limits import NO_POLICY, Policy
 from rules.targets import Located
@@ -64,6 +65,8 @@ class Site:
     policy: Policy = NO_POLICY
     prometheus: Callable[[], Prometheus] | None = None
     alertmanager: Callable[[], Alertmanager] | None = None
+    check_clusters: Callable[[], Iterable[Finding]] = tuple
+    """Look whether the clusters answer; nothing where there are none."""
     stopping: Stopping = field(default_factory=Stopping)
 
     def just_left(self, instance: Instance) -> frozenset[str]:

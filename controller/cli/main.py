@@ -30,6 +30,7 @@ _SECTIONS: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "rules": ("controller.cli.rules", "Check rule files, and explain what they would do."),
     },
     "See and steer": {
+        "doctor": ("controller.cli.doctor", "Look this installation over, and say how to mend what is wrong."),
         "status": ("controller.cli.status", "Show on one screen what is going on."),
         "history": ("controller.cli.history", "List rollbacks, the newest first."),
         "show": ("controller.cli.show", "Show one rollback: who, what, why, and every step."),

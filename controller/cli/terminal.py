@@ -46,7 +46,7 @@ def say(text: str = "", *, style: str | None = None, bold: bool = False, err: bo
     click.secho(clean(text), fg=style, bold=bold or None, err=err)
 
 
-def say_under(text: str, indent: int, *, dim: bool = False, bold: bool = False) -> None:
+def say_under(text: str, indent: int, *, dim: bool = False, bold: bool = False, style: str | None = None) -> None:
     """Print a paragraph that steps in; on a terminal it is broken between words, in a pipe it is one line."""
     words = clean(text)
     if sys.stdout.isatty():
@@ -61,7 +61,7 @@ def say_under(text: str, indent: int, *, dim: bool = False, bold: bool = False) 
             break_on_hyphens=False,
         )
         words = words.removeprefix(margin).replace("\N{NO-BREAK SPACE}", " ")
-    click.echo(click.style(" " * indent + words, dim=dim or None, bold=bold or None))
+    click.echo(click.style(" " * indent + words, fg=style, dim=dim or None, bold=bold or None))
 
 
 def _unbroken(command: re.Match[str]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from controller.ledger.connection import Client, translated
-from controller.ledger.keys import ORPHANS, WORKERS
+from controller.ledger.keys import DUE, ORPHANS, WORKERS, key
 
 _OLDEST = (6, 2)
 _WORKER_SILENT_S = 30
@@ -43,6 +43,40 @@ class Health:
         """Return how many unfinished rollbacks without an entry in `due` were woken since this ledger began."""
         with translated():
             return int(self._client.hget(ORPHANS, "woken") or 0)
+
+    def clock_s(self) -> float:
+        """Return the time of Redis, in seconds since the epoch."""
+        with translated():
+            seconds, micros = self._client.time()
+        return int(seconds) + int(micros) / 1_000_000
+
+    def server(self) -> str:
+        """Name the server and its version."""
+        with translated():
+            info = self._client.info("server")
+        valkey = info.get("valkey_version")
+        return f"Valkey {valkey}" if valkey else f"Redis {info.get('redis_version', '?')}"
+
+    def machines(self) -> dict[str, float]:
+        """Return the worker machines heard of within a day, and how many seconds ago each was."""
+        with translated():
+            seconds = int(self._client.time()[0])
+            heard = self._client.zrange(WORKERS, 0, -1, withscores=True)
+        return {name: max(0.0, seconds - at) for name, at in heard}
+
+    def overdue(self, for_s: float, most: int = 20) -> dict[str, float]:
+        """Return ids that have been due for longer than that and nobody moved on, with the seconds they have."""
+        now_ms = self.clock_s() * 1000
+        with translated():
+            found = self._client.zrangebyscore(
+                DUE, "-inf", now_ms - for_s * 1000, start=0, num=most, withscores=True
+            )
+        return {ident: (now_ms - at) / 1000 for ident, at in found}
+
+    def remembers(self, fingerprint: str) -> bool:
+        """Whether anything was heard of an alert."""
+        with translated():
+            return bool(self._client.exists(key("episode", fingerprint)))
 
     def worker_heard(self, name: str) -> None:
         """Note that the reconciler of one worker machine is alive."""

@@ -55,6 +55,11 @@ class Alertmanager:
         self._exchange = Exchange("Alertmanager", settings)
         self._receiver = settings.receiver
 
+    @property
+    def receiver(self) -> str | None:
+        """Our receiver's name there, as the settings have it; None where every alert concerns us."""
+        return self._receiver
+
     def firing(self) -> tuple[Alert, ...]:
         """Return every alert that fires now and is routed to us, whoever is told of it."""
         return tuple(one.alert for one in self.listed())
