@@ -13,6 +13,7 @@ from werkzeug.exceptions import HTTPException
 from controller.ledger import LedgerUnavailable
 from controller.settings import Role
 from controller.settings.clusters import clusters_in_force
+from controller.web.admission import Admission
 from controller.web.answering import answering_blueprint
 from controller.web.api import api_blueprint
 from controller.web.audit import audit_blueprint
@@ -50,7 +51,8 @@ def create_app(settings: Settings, ledger: Ledger, house: House) -> Flask:
     door = Doorkeeper(settings.auth, metrics.unauthorized)
     _measure(app, metrics)
     _answer_errors(app, metrics, log_limit)
-    _serve_receiver(app, settings, door, Receiver(ledger, house, metrics, log_limit))
+    admission = Admission(metrics.turned_away)
+    _serve_receiver(app, settings, door, admission, Receiver(ledger, house, metrics, log_limit))
     _serve_metrics(app, metrics)
     app.register_blueprint(health_blueprint(ledger, house))
     app.register_blueprint(reloading_blueprint(house, door))
@@ -65,13 +67,18 @@ def create_app(settings: Settings, ledger: Ledger, house: House) -> Flask:
     return app
 
 
-def _serve_receiver(app: Flask, settings: Settings, door: Doorkeeper, receiver: Receiver) -> None:
+def _serve_receiver(
+    app: Flask, settings: Settings, door: Doorkeeper, admission: Admission, receiver: Receiver
+) -> None:
     most_bytes = int(settings.body_max)
 
     @app.post("/api/v1/alertmanager", endpoint=RECEIVER)
     def alertmanager() -> Response:
         sender = door.admit(request.headers.get("Authorization"), Role.ALERTS)
-        status, content = receiver.receive(read_body(request, most_bytes), sender.name)
+        with admission.admitted(request, most_bytes) as admit:
+            body = read_body(request, most_bytes, admit)
+            with admission.turn():
+                status, content = receiver.receive(body, sender.name)
         return json_response(content, status)
 
 

@@ -7,7 +7,7 @@ workers is read from the ledger when somebody scrapes.
 from __future__ import annotations
 
 import platform
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from math import inf
 from typing import TYPE_CHECKING, Final
@@ -51,6 +51,12 @@ class Metrics:
         self.truncated = Counter(
             f"{PREFIX}alerts_truncated",
             "Alerts that Alertmanager cut off from notifications (max_alerts).",
+            registry=self.registry,
+        )
+        self.turned_away = Counter(
+            f"{PREFIX}notifications_turned_away",
+            "Notifications answered 503 because too much was taken in at once, by what there was no more of.",
+            ["want_of"],
             registry=self.registry,
         )
         self.body_bytes = Histogram(
@@ -123,7 +129,7 @@ class StateCollector(Collector):
         try:
             counts, sweeps = self._ledger.counts(), self._ledger.sightings.sweeps()
             telling, asked = self._ledger.outbox.counts(), self._ledger.relearned.asked()
-            orphans = self._ledger.health.orphans()
+            orphans, breakers = self._ledger.health.orphans(), self._ledger.hands.breakers()
         except LedgerUnavailable:
             yield _gauge("ledger_up", "1 if the ledger answered this scrape.", 0)
             return
@@ -133,6 +139,7 @@ class StateCollector(Collector):
         yield _gauge("queue_length", "Doorbells in the queue that no worker has answered.", counts.queued)
         yield _unfinished(counts)
         yield _ended(counts)
+        yield _breakers(breakers)
         yield from _clusters(sweeps)
         yield from _messages(telling)
         yield CounterMetricFamily(
@@ -161,6 +168,17 @@ def _ended(counts: Counts) -> Metric:
     )
     for (outcome, reason), count in sorted(counts.ended.items()):
         family.add_metric([outcome, reason], count)
+    return family
+
+
+def _breakers(services: Iterable[str]) -> Metric:
+    family = GaugeMetricFamily(
+        f"{PREFIX}loop_breakers_open",
+        "1 for each service that rules leave alone until a person resumes it.",
+        labels=["service"],
+    )
+    for service in services:
+        family.add_metric([service], 1)
     return family
 
 

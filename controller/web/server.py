@@ -40,7 +40,8 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
-THREADS: Final = 32
+THREADS: Final = 128
+"""More than may have a body in hand (`admission.PLACES`, `bodies.READERS`), so that health is always answered."""
 _REFRESH_EVERY_S: Final = 2.0
 _FINISH_WITHIN_S: Final = 25
 """What requests in flight get on SIGTERM; the longest is a dry run that waits for a worker."""

@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import threading
+import urllib.request
 from collections.abc import Iterator
 from contextlib import ExitStack
 from http.client import HTTPConnection
@@ -21,6 +22,8 @@ from testbed.alertmanager import alert, body
 from testbed.redis import Redis
 from testbed.wait import until
 from testbed.web_face import CANARY, WebFace, web_face
+
+from controller.web.admission import PLACES
 
 SERVE = """
 import sys
@@ -84,6 +87,14 @@ class Server:
     def stop(self) -> int:
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(30)
+
+
+def turned_away(server: Server) -> int:
+    """Return how many notifications were answered 503 for want of a place; asked on a connection of its own."""
+    with urllib.request.urlopen(f"{server.url}/metrics", timeout=10) as answer:
+        told = answer.read().decode()
+    found = re.search(r'notifications_turned_away_total{want_of="places"} (\d+)', told)
+    return int(found[1]) if found else 0
 
 
 def status_line(connection: socket.socket) -> bytes:
@@ -213,14 +224,12 @@ def test_clients_that_stall_keep_nobody_from_being_heard(server: Server, sent: b
 def test_senders_that_stall_within_a_body_leave_health_and_api_alone(server: Server) -> None:
     """With credentials: more notifications are answered 503 at once, which is repeated, and not kept waiting."""
     with ExitStack() as held:
-        for _ in range(40):
+        for _ in range(PLACES + 8):
             connection = held.enter_context(server.connect())
             connection.sendall(server.head("Content-Length: 1000") + b"{")
 
-        def refused() -> bool:
-            return server.post(body(alert(CANARY))) == b"HTTP/1.1 503 Service Unavailable"
-
-        until(refused, within_s=10, what="the places for bodies are taken")
+        until(lambda: turned_away(server) == 8, within_s=10, what="the places for bodies are taken")
+        assert server.post(body(alert(CANARY))) == b"HTTP/1.1 503 Service Unavailable"
         with server.connect() as connection:
             connection.sendall(b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n")
             assert status_line(connection) == b"HTTP/1.1 200 OK"
