@@ -147,7 +147,7 @@ class StateCollector(Collector):
             "Unfinished rollbacks that no entry in `due` would have woken.",
             value=orphans,
         )
-        yield from _relearned(asked) if asked is not None else ()
+        yield from _relearned(asked)
 
 
 def _unfinished(counts: Counts) -> Metric:
@@ -217,16 +217,24 @@ def _messages(telling: Telling) -> Iterator[Metric]:
     )
 
 
-def _relearned(asked: Asked) -> Iterator[Metric]:
-    age = inf if asked.age_s is None else asked.age_s
-    yield _gauge("relearned_age_seconds", "Since Alertmanager last told everything that fires.", age)
-    yield _gauge("relearned_alerts", "Alerts of our receiver that it listed then.", asked.alerts)
-    counted = {
-        "alerts_relearned": ("Alerts that no notification had brought.", asked.learned),
-        "resolves_relearned": ("Episodes closed whose resolve no notification had brought.", asked.closed),
+def _relearned(asked: Asked | None) -> Iterator[Metric]:
+    """Yield them by name alone where nobody has asked for a day."""
+    age = alerts = learned = closed = None
+    if asked is not None:
+        age = inf if asked.age_s is None else asked.age_s
+        alerts, learned, closed = asked.alerts, asked.learned, asked.closed
+    gauges = {
+        "relearned_age_seconds": ("Since Alertmanager last told everything that fires.", age),
+        "relearned_alerts": ("Alerts of our receiver that it listed then.", alerts),
     }
-    for name, (describes, value) in counted.items():
-        yield CounterMetricFamily(f"{PREFIX}{name}", describes, value=value)
+    for name, (describes, value) in gauges.items():
+        yield GaugeMetricFamily(PREFIX + name, describes, value=value)
+    counters = {
+        "alerts_relearned": ("Alerts that no notification had brought.", learned),
+        "resolves_relearned": ("Episodes closed whose resolve no notification had brought.", closed),
+    }
+    for name, (describes, value) in counters.items():
+        yield CounterMetricFamily(PREFIX + name, describes, value=value)
 
 
 def _gauge(name: str, describes: str, value: float) -> Metric:
