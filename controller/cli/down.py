@@ -12,6 +12,7 @@ from controller.cli.failures import Failed
 from controller.cli.options import api, api_options, json_option
 from controller.cli.scopes import scope_words
 from controller.cli.sections import (
+    breakers,
     demoted,
     locked,
     paused,
@@ -49,7 +50,7 @@ def command(*, yes: bool, reason: str, as_json: bool, config: Path | None, url: 
     else:
         left = todo
     if as_json:
-        names = ("paused", "suspended", "locked", "demoted", "differs")
+        names = ("paused", "suspended", "locked", "demoted", "breakers", "differs")
         print_json({**{name: status[name] for name in names}, "put_back": not left and bool(todo)})
     if left:
         raise Failed(f"Nothing was put back. `rollbackctl down --yes` puts back: {', '.join(left)}.")
@@ -63,6 +64,7 @@ def _print(status: dict[str, Any]) -> None:
     print_entries("GitOps owners paused by a rollback", suspended(status))
     print_entries("Locked; a lock ends with its deployment", locked(status, moment))
     print_entries("Demoted; a rule stays so until somebody trusts it again", demoted(status))
+    print_entries("Held by the loop-breaker; rules leave it alone until it is resumed", breakers(status))
     print_differing(status, moment)
     print_records("Not ended; `rollbackctl cancel ID` ends what has changed nothing", status["rollbacks"], moment)
     say()

@@ -62,6 +62,7 @@ def command(  # noqa: PLR0913 - the words of the command line
         print_json(answer)
     elif answer["rollbacks"]:
         print_rollbacks(answer["rollbacks"])
+        _print_breakers(answer["breakers"])
         say("`rollbackctl show ID` tells the whole story of one.", style="bright_black")
     else:
         say(_nothing(server, service))
@@ -111,6 +112,20 @@ def _why(decision: dict[str, Any], rollbacks: list[dict[str, Any]]) -> str:
     return why
 
 
+def _cause(record: dict[str, Any]) -> str:
+    opened = "; opened the loop-breaker" if record["opened_breaker"] else ""
+    return cause(record) + opened
+
+
+def _print_breakers(breakers: list[dict[str, Any]]) -> None:
+    for found in breakers:
+        say(
+            f"Rules leave {found['service']} alone: {found['why']}. "
+            f"`rollbackctl resume --service {found['service']}` ends that.",
+            style="yellow",
+        )
+
+
 def print_rollbacks(rollbacks: list[dict[str, Any]]) -> None:
     """Print one line for each."""
     moment = now()
@@ -123,7 +138,7 @@ def print_rollbacks(rollbacks: list[dict[str, Any]]) -> None:
                 moves(record),
                 standing(record),
                 ago(str(record["opened_at"] or ""), moment),
-                cause(record),
+                _cause(record),
             )
             for record in rollbacks
         ),

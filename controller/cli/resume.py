@@ -1,4 +1,4 @@
-"""`rollbackctl resume`: a pause ends, and what waited for it is judged anew."""
+"""`rollbackctl resume`: a pause ends, or a loop-breaker, and what waited for it is judged anew."""
 
 from __future__ import annotations
 
@@ -36,7 +36,10 @@ def command(
     config: Path | None,
     url: str | None,
 ) -> None:
-    """End a pause. What waited for it is judged anew, with fresh facts; one campaign begins at a time."""
+    """End a pause. What waited for it is judged anew, with fresh facts; one campaign begins at a time.
+
+    With --service also the loop-breaker of that service, which opens where going back did not help twice in a row.
+    """
     scope = scope_of(service, rule)
     if sum((every, bool(scope), owner is not None)) > 1:
         raise click.UsageError("Say --all, or which pause, or --owner.")
@@ -48,12 +51,19 @@ def command(
     if as_json:
         print_json(answer)
         return
-    ended = ", ".join(map(scope_words, answer["resumed"]))
+    loops = [f"{service}, which its loop-breaker held" for service in answer["closed"]]
+    ended = ", ".join([*map(scope_words, answer["resumed"]), *loops])
     say(f"Resumed {ended}: what waited is judged anew." if ended else "Nothing was paused.")
     for pause in answer["pauses"]:
         say(
             f"Still paused: {scope_words(pause['scope'])} {until_words(pause['until'], now())}, by {pause['by']}: "
             f"{pause['why']}. `rollbackctl resume{scope_flags(pause['scope'])}` ends it.",
+            style="yellow",
+        )
+    for breaker in answer["breakers"]:
+        say(
+            f"Still held by its loop-breaker: {breaker['service']} ({breaker['why']}). "
+            f"`rollbackctl resume --service {breaker['service']}` ends it.",
             style="yellow",
         )
 

@@ -75,6 +75,7 @@ def _stands(record: dict[str, Any], now: datetime) -> list[str]:
 def print_hands(status: dict[str, Any], now: datetime) -> None:
     """Print what is paused, locked and demoted, by whom, until when, and what ends it."""
     print_entries("Stopped by hand", [*paused(status, now), *locked(status, now), *demoted(status)])
+    print_entries("Held by the loop-breaker: rules leave it alone", breakers(status), style="yellow")
     print_entries("GitOps owners paused by a rollback", suspended(status))
 
 
@@ -102,6 +103,15 @@ def demoted(status: dict[str, Any]) -> Iterator[Entry]:
         yield (
             f"demoted: rule {found['rule']} only asks, since {stamp(found['at'])}",
             [_why(found), f"`rollbackctl promote {found['rule']}` trusts it again"],
+        )
+
+
+def breakers(status: dict[str, Any]) -> Iterator[Entry]:
+    """Tell of each service whose loop-breaker is open."""
+    for found in status["breakers"]:
+        yield (
+            f"{found['service']}, since {stamp(found['at'])}",
+            [_why(found), f"`rollbackctl resume --service {found['service']}` ends it, once that is mended"],
         )
 
 

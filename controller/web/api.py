@@ -17,6 +17,7 @@ from controller.web.inputs import PlansAsked, RollbackAsked, Said, is_taken, rea
 from controller.web.planning import Planning
 from controller.web.refusals import Refusal, json_response
 from controller.web.selection import by_id, select
+from controller.web.standing import breakers_shown
 from controller.web.states import decisions_shown, status_shown
 from controller.web.workloads import select_workloads
 from rules.notifications import parse_notification
@@ -79,7 +80,8 @@ class Api:
         self._admit(Role.READ)
         limit = read_count(request, "limit", default=50, most=_MOST_LISTED)
         found = self._ledger.rollbacks.list(limit, states=_states(), service=request.args.get("service"))
-        return json_response({"rollbacks": [rollback.public() for rollback in found]})
+        shown = [rollback.public() for rollback in found]
+        return json_response({"rollbacks": shown, "breakers": breakers_shown(self._ledger)})
 
     def show_rollback(self, ident: str) -> Response:
         """Show one rollback with its journal and the decisions about the alerts behind it."""

@@ -22,7 +22,14 @@ from controller.web.inputs import (
     read_input,
 )
 from controller.web.refusals import Refusal, json_response
-from controller.web.standing import lock_shown, locks_shown, pause_shown, pauses_shown, suspensions_shown
+from controller.web.standing import (
+    breakers_shown,
+    lock_shown,
+    locks_shown,
+    pause_shown,
+    pauses_shown,
+    suspensions_shown,
+)
 
 if TYPE_CHECKING:
     from controller.ledger import Ledger
@@ -82,17 +89,23 @@ class Hands:
         return json_response(pause_shown(self._ledger.hands.pause(asked.scope, by, asked.reason, asked.for_)), 201)
 
     def resume(self) -> Response:
-        """End one pause, or all of them; says which ended and what is still paused."""
+        """End one pause, or all of them, and a service's loop-breaker; says what ended and what still stands."""
         by = self._admit(Role.OPERATE)
         asked = read_input(request, ResumeAsked)
         scopes = [pause.scope for pause in self._ledger.hands.pauses()] if asked.all else [asked.scope]
         ended = [scope for scope in scopes if self._ledger.hands.resume(scope, by, asked.reason)]
-        left = pauses_shown(self._ledger)
-        if not ended and not asked.all:
+        kind, _, name = asked.scope.partition(" ")
+        closed = kind == "service" and self._ledger.hands.close_breaker(name, by, asked.reason)
+        left, breakers = pauses_shown(self._ledger), breakers_shown(self._ledger)
+        if not ended and not closed and not asked.all:
             others = ", ".join(pause["scope"] or "all rules" for pause in left)
             still = f"what is paused: {others}" if others else "nothing is paused"
-            raise Refusal(404, f"there is no pause of {asked.scope or 'all rules'}; {still}", field="scope")
-        return json_response({"resumed": ended, "pauses": left})
+            open_ = ", ".join(breaker["service"] for breaker in breakers)
+            loops = f"; loop-breakers are open for: {open_}" if open_ else ""
+            raise Refusal(404, f"there is no pause of {asked.scope or 'all rules'}; {still}{loops}", field="scope")
+        return json_response(
+            {"resumed": ended, "closed": [name] if closed else [], "pauses": left, "breakers": breakers}
+        )
 
     def list_suspensions(self) -> Response:
         """Show which GitOps owners rollbacks have paused."""

@@ -1,4 +1,4 @@
-"""What persons and rollbacks have left standing: pauses, locks, demoted rules, and instances that differ.
+"""What persons and rollbacks have left standing: pauses, locks, demoted rules, loop-breakers, what differs.
 
 An instance differs from what its deployer wants while what runs there was brought by our own hand.
 """
@@ -27,6 +27,7 @@ def standing_shown(ledger: Ledger) -> dict[str, Any]:
         "locked": locks_shown(ledger),
         "suspended": suspensions_shown(ledger),
         "demoted": demotions_shown(ledger),
+        "breakers": breakers_shown(ledger),
         "undelivered": [waiting.public() for waiting in ledger.outbox.waiting(_MOST_SHOWN)],
         "differs": list(_differing(ledger)),
     }
@@ -62,6 +63,14 @@ def demotions_shown(ledger: Ledger) -> list[dict[str, Any]]:
     return [_demotion_shown(rule, found) for rule, found in ledger.hands.demotions().items()]
 
 
+def breakers_shown(ledger: Ledger) -> list[dict[str, Any]]:
+    """Show the services whose loop-breaker is open."""
+    return [
+        {"service": service, "why": found.why, "at": iso(found.at_ms), "rollbacks": list(found.rollbacks)}
+        for service, found in ledger.hands.breakers().items()
+    ]
+
+
 def _demotion_shown(rule: str, found: Demotion) -> dict[str, Any]:
     return {"rule": rule, "why": found.why, "at": iso(found.at_ms), "rollback": found.rollback}
 
@@ -76,6 +85,8 @@ def _differing(ledger: Ledger) -> Iterator[dict[str, Any]]:
         seen = ledger.roster.get(rollback.instance)
         if seen is None or seen.arrival.hand is Hand.DEPLOY or rollback.spec.get("undoes"):
             continue  # what an undo brought back is what the deployer wants
+        if rollback.undone_as and rollback.from_release in seen.names:
+            continue  # it was put back by the rollback itself
         yield {
             "instance": rollback.instance,
             "runs": seen.names[0] if seen.names else "",

@@ -58,6 +58,8 @@ def _check(done: Rollback) -> None:
         raise Refusal(409, f"{ident} has not changed anything yet: `rollbackctl cancel {ident}` ends it")
     if done.state in _UNDER_WAY:
         raise Refusal(409, f"{ident} is under way ({done.state}): wait for its step to end, then undo it")
+    if done.state is State.ENDED and done.undone_as:
+        raise Refusal(409, f"{ident} has put back what was there before already, so there is nothing to undo")
     if done.changed_ms is None or not done.to_release:
         raise Refusal(409, f"{ident} changed nothing ({done.outcome or done.state}), so there is nothing to undo")
     if not done.from_release:

@@ -54,7 +54,7 @@ def test_rules_are_paused_and_resumed(face: WebFace) -> None:
     again = face.ask("/api/v1/pauses", method="DELETE", body={})
     assert (again.status_code, "what is paused: service shop" in again.text) == (404, True)
     everything = face.ask("/api/v1/pauses", method="DELETE", body={"all": True}).json
-    assert everything == {"resumed": ["service shop"], "pauses": []}
+    assert everything == {"resumed": ["service shop"], "closed": [], "pauses": [], "breakers": []}
 
 
 @pytest.mark.parametrize(
