@@ -8,14 +8,14 @@ import secrets
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import redis
 
-from testbed.programs import Program, free_port, started
+from testbed.programs import REPOSITORY, Program, free_port, started
 from testbed.wait import until
 
 WORKERS = 2
@@ -99,10 +99,13 @@ class Installation:
             yield server
 
     @contextlib.contextmanager
-    def working(self, name: str = "worker") -> Iterator[Program]:
-        """Run one machine's worker processes, ready for work: supervisor, reconciler, the queue's workers."""
+    def working(self, name: str = "worker", *, module: Sequence[str] = ("workers",)) -> Iterator[Program]:
+        """Run one machine's worker processes, ready for work: supervisor, reconciler, the queue's workers.
+
+        `module` is what runs them, with its first words: one of the testbed's may do to them what it wants.
+        """
         there = self._at_work()
-        argv = [sys.executable, "-m", "workers", "--config", str(self.settings_file)]
+        argv = [sys.executable, "-m", *module, "--config", str(self.settings_file)]
         with self._program(name, argv) as worker:
             until(
                 lambda: worker.running() and len(self._at_work() - there) >= WORKERS,
@@ -130,7 +133,11 @@ class Installation:
         return self._program("cli", [sys.executable, "-c", CLI, *words])
 
     def _program(self, name: str, argv: list[str]) -> contextlib.AbstractContextManager[Program]:
-        env = {"ROLLBACK_CONFIG": str(self.settings_file), "PYTHONUNBUFFERED": "1"}
+        env = {
+            "ROLLBACK_CONFIG": str(self.settings_file),
+            "PYTHONUNBUFFERED": "1",
+            "PYTHONPATH": str(REPOSITORY / "tests"),
+        }
         return started(name, argv, self.folder, env)
 
     def ask(self, path: str, *, token: str | None = "reader", body: object = None) -> Answer:
