@@ -10,20 +10,25 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+from datetime import UTC, datetime
 from types import FrameType
 from typing import Any
 
 import orjson
 import structlog
 from rq import Queue, Worker
+from rq.exceptions import NoSuchJobError, StopRequested
 from rq.executions import Execution
 from rq.job import Job
 from rq.serializers import JSONSerializer
+from rq.worker import WorkerStatus
 
 from controller.ledger import LedgerUnavailable
+from controller.ledger.connection import RedisRefuses
 from controller.ledger.doorbell import FUNCTION
 from controller.ledger.keys import QUEUE
 from workers.jobs import run
+from workers.rqqueue import DoorbellQueue, empty_registries, without_bombs
 from workers.site import Site
 from workers.standby import Standby
 
@@ -38,9 +43,19 @@ class DoorbellJob(Job):
 
     site: Site
 
+    @classmethod
+    def fetch(cls, *args: Any, **kwargs: Any) -> Job:
+        """Read a job; one that cannot even be read, whatever its key holds, counts as gone."""
+        try:
+            return super().fetch(*args, **kwargs)
+        except (ValueError, TypeError, RedisRefuses) as e:
+            log.warning("job.unreadable", job=str(args[:1])[:80], error=str(e))
+            raise NoSuchJobError(str(e)) from e
+
     def restore(self, raw_data: Any) -> None:
         """Read a job; callbacks, webhooks, retries, dependencies and anything corrupt are left unread."""
         known = {k: v for k, v in raw_data.items() if k.decode(errors="replace") in _KEPT}
+        known[b"data"] = without_bombs(known.get(b"data", b"")) or _NOTHING
         try:
             super().restore(known)
         except (ValueError, KeyError, TypeError) as e:
@@ -62,7 +77,7 @@ class DoorbellJob(Job):
         """Return the id this job carries, or None where it is not exactly one of our bells."""
         try:
             name, instance, args, kwargs = JSONSerializer.loads(self.data)
-        except (ValueError, TypeError):
+        except (ValueError, TypeError, RecursionError):
             return None
         ours = name == FUNCTION and instance is None and not kwargs and _one_text(args)
         return str(args[0]) if ours else None
@@ -76,6 +91,7 @@ class DoorbellWorker(Worker):
     """A worker that forks for each job, parks it when asked to stop, and keeps the rules fresh between jobs."""
 
     site: Site
+    last_cleaned_at: Any
     max_connection_wait_time = 2.0
     """Seconds between two tries to reach Redis again; RQ's own minute would be the longest part of an outage."""
     _standby: Standby | None = None
@@ -87,6 +103,22 @@ class DoorbellWorker(Worker):
             return super().work(*args, **kwargs)
         finally:
             self._dismiss()
+
+    def subscribe(self) -> None:
+        """Take no commands over Redis (stop-job, kill-horse, shutdown): ours come as signals."""
+
+    def check_for_suspension(self, burst: bool) -> None:  # noqa: FBT001 - RQ's
+        """Ignore `rq suspend`: work is held by `rollbackctl pause`, with a name and a reason."""
+
+    def run_maintenance_tasks(self) -> None:
+        """Tidy what RQ keeps; where a stranger left rubbish there, all of it is forgotten."""
+        try:
+            self.clean_registries()
+        except (ValueError, TypeError, KeyError, AttributeError, RedisRefuses) as e:
+            log.warning("job.registries_emptied", because=f"RQ cannot tidy them: {e}")
+            for queue in self.queues:
+                empty_registries(queue)
+            self.last_cleaned_at = datetime.now(UTC)
 
     def execute_job(self, job: Job, queue: Queue) -> None:
         """Re-read changed rules in the parent, once, and not in every child; who stands by has the old ones."""
@@ -135,7 +167,14 @@ class DoorbellWorker(Worker):
         """Ask the job's process to park as well; it ends at its next step boundary."""
         if self.horse_pid:
             _signal(self.horse_pid, signal.SIGTERM)
+        self._stop_requested = True  # what RQ raises is lost where it meets a destructor or a fork's hook
         super().request_stop(signum, frame)
+
+    def heartbeat(self, *args: Any, **kwargs: Any) -> None:
+        """Say that we live, and notice before each wait for a job that we were asked to stop."""
+        if self._stop_requested and self.get_state() == WorkerStatus.IDLE:
+            raise StopRequested
+        super().heartbeat(*args, **kwargs)
 
     def setup_work_horse_signals(self) -> None:
         """In the job's process SIGTERM means: park."""
@@ -155,8 +194,10 @@ def _signal(pid: int, number: signal.Signals) -> None:
 def work(site: Site, connection: Any) -> None:
     """Serve the queue until asked to stop; returns when RQ's worker quits for a reason of its own."""
     job_class = type("SiteJob", (DoorbellJob,), {"site": site})
-    worker_class = type("SiteWorker", (DoorbellWorker,), {"site": site, "job_class": job_class})
-    queue = Queue(QUEUE, connection=connection, serializer=JSONSerializer, job_class=job_class)
+    worker_class = type(
+        "SiteWorker", (DoorbellWorker,), {"site": site, "job_class": job_class, "queue_class": DoorbellQueue}
+    )
+    queue = DoorbellQueue(QUEUE, connection=connection, serializer=JSONSerializer, job_class=job_class)
     worker = worker_class(
         [queue],
         connection=connection,
