@@ -48,6 +48,11 @@ chaos: $(DEV) ## Kill, stop and disturb real processes by seeds, and check what 
 	@PYTHONPATH=tests $(BIN)/python -m chaos --seeds $(SEEDS) $(if $(SEED),--seed $(SEED)) \
 	    $(if $(JOBS),--jobs $(JOBS)) $(if $(JSON),--json $(JSON))
 
+ROUNDS ?= 10
+.PHONY: durability
+durability: $(DEV) ## Kill Redis under load in each way to set it up, and count what is lost; ROUNDS
+	@PYTHONPATH=tests $(BIN)/python -m chaos.durability --rounds $(ROUNDS)
+
 .PHONY: schema
 schema: $(DEV) ## Write the JSON Schema of the rule file from its models
 	$(BIN)/python -m rules.schema
