@@ -5,16 +5,20 @@ from __future__ import annotations
 import contextlib
 import http.server
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 
 @dataclass(slots=True)
 class Exporter:
-    """One target. `text` is what it answers with; empty: it answers 503, and is not scraped."""
+    """One target. `text` is what it answers with; empty: it answers 503, and is not scraped.
+
+    `source` gives the text anew for every scrape.
+    """
 
     port: int
     text: str = ""
+    source: Callable[[], str] | None = None
 
     @property
     def address(self) -> str:
@@ -32,7 +36,7 @@ def exporter() -> Iterator[Exporter]:
 
     class Metrics(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            body = made.text.encode()
+            body = (made.source() if made.source else made.text).encode()
             self.send_response(200 if body else 503)
             self.send_header("Content-Type", "text/plain; version=0.0.4")
             self.send_header("Content-Length", str(len(body)))
