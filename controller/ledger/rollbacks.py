@@ -127,9 +127,13 @@ class Rollbacks:
         changed = rollback.state in (State.HELD, State.VERIFYING) and rollback.changed_ms is not None
         nobody = Hold(ident, rollback.instance, "")
         fields = {"outcome": End.CANCELLED, "reason": Reason.CANCELLED, "detail": detail}
-        come_from = (State.PLANNED, State.WAITING, State.HELD, *((State.VERIFYING,) if undone else ()))
+        untouched = (State.PLANNED, State.WAITING)
+        possible = (*untouched, State.HELD, *((State.VERIFYING,) if undone else ()))
+        # Only from where it was read: what is held by now may have been changed since, and nobody would say so.
+        come_from = untouched if rollback.state in untouched else {rollback.state} & set(possible)
+        ours = (effect_of(rollback.instance, rollback.our_arrival),) if changed and rollback.our_arrival else ()
         try:
-            self._move(nobody, come_from, State.ENDED, fields, changed=changed)
+            self._move(nobody, come_from, State.ENDED, fields, changed=changed, effects=ours)
         except LeaseLost as e:  # a worker is looking at it this very moment
             raise MovedOn("being looked at by a worker right now") from e
         return self.get(ident) or rollback
