@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pydantic import BaseModel, ConfigDict, PositiveFloat
+from pydantic import BaseModel, ConfigDict, NonNegativeFloat, PositiveFloat
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -77,6 +77,8 @@ class Numbers(BaseModel):
     """
     sighting_kept_s: PositiveFloat = 400 * 86_400
     """How long the digests of a release that ran healthily are remembered."""
+    unready_s: NonNegativeFloat = 3
+    """A server that was asked to stop answers 503 for so long before it stops listening: balancers notice."""
     termination_grace_s: PositiveFloat = 90
     """What the service manager must grant between SIGTERM and SIGKILL: a worker parks at the next step."""
 
@@ -139,5 +141,6 @@ _ORDER = (
     ("relearn_every_s", "relearn_absent_s", "an episode would be closed on the word of one look"),
     ("relearn_absent_s", "relearn_settled_s", "an Alertmanager that has just started lists nothing yet"),
     ("group_interval_s", "episode_kept_s", "an episode would be forgotten while its alert still repeats"),
+    ("unready_s", "termination_grace_s", "the server would be killed while it still answers 503"),
     ("acting_deadline_s", "effect_kept_s", "a finished rollback would be forgotten while one is under way"),
 )

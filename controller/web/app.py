@@ -27,6 +27,7 @@ from controller.web.receiver import Receiver
 from controller.web.refusals import Refusal, json_response, unavailable
 from controller.web.releases import releases_blueprint
 from controller.web.reloading import reloading_blueprint
+from controller.web.stopping import Stopping
 from controller.web.why import why_blueprint
 from rules.notifications import BadBody
 
@@ -41,8 +42,9 @@ RECEIVER = "alertmanager"
 """The endpoint whose answers Alertmanager acts on."""
 
 
-def create_app(settings: Settings, ledger: Ledger, house: House) -> Flask:
+def create_app(settings: Settings, ledger: Ledger, house: House, stopping: Stopping | None = None) -> Flask:
     """Put the web face together; raises `SettingsError` when credentials cannot be used."""
+    stopping = stopping or Stopping()
     app = Flask("controller.web", static_folder=None)
     app.url_map.strict_slashes = False
     metrics = Metrics()
@@ -50,11 +52,12 @@ def create_app(settings: Settings, ledger: Ledger, house: House) -> Flask:
     log_limit = LogLimit()
     door = Doorkeeper(settings.auth, metrics.unauthorized)
     _measure(app, metrics)
+    _refuse_when(stopping, app)
     _answer_errors(app, metrics, log_limit)
     admission = Admission(metrics.turned_away)
     _serve_receiver(app, settings, door, admission, Receiver(ledger, house, metrics, log_limit))
     _serve_metrics(app, metrics)
-    app.register_blueprint(health_blueprint(ledger, house))
+    app.register_blueprint(health_blueprint(ledger, house, stopping))
     app.register_blueprint(reloading_blueprint(house, door))
     clusters = {name: found.namespaces for name, found in clusters_in_force(settings.clusters).items()}
     app.register_blueprint(api_blueprint(ledger, house, door, clusters))
@@ -100,6 +103,19 @@ def _measure(app: Flask, metrics: Metrics) -> None:
         metrics.seconds.labels(endpoint).observe(time.perf_counter() - g.started)
         if endpoint == RECEIVER:
             metrics.notifications.labels(str(response.status_code)).inc()
+        return response
+
+
+def _refuse_when(stopping: Stopping, app: Flask) -> None:
+    @app.before_request
+    def refuse_new_work() -> None:
+        if stopping.is_set() and request.method not in ("GET", "HEAD"):
+            raise unavailable("this server was asked to stop and takes nothing new: send it again")
+
+    @app.after_request
+    def leave(response: Response) -> Response:
+        if stopping.is_set():
+            response.headers["Connection"] = "close"
         return response
 
 

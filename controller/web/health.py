@@ -17,6 +17,7 @@ from controller.ledger import LedgerUnavailable
 if TYPE_CHECKING:
     from controller.ledger import Ledger
     from controller.settings.house import House
+    from controller.web.stopping import Stopping
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,7 @@ class Check:
         return f"[{self.mark}]{self.name} {self.says}"
 
 
-def health_blueprint(ledger: Ledger, house: House) -> Blueprint:
+def health_blueprint(ledger: Ledger, house: House, stopping: Stopping) -> Blueprint:
     """Serve the health endpoints; none of them asks for credentials."""
     health = Blueprint("health", __name__)
 
@@ -44,7 +45,7 @@ def health_blueprint(ledger: Ledger, house: House) -> Blueprint:
     @health.get("/-/ready")
     def readyz() -> Response:
         verbose = "verbose" in request.args
-        checks = [_ledger_answers(ledger), _rules_are_loaded(house)]
+        checks = [_takes_work(stopping), _ledger_answers(ledger), _rules_are_loaded(house)]
         failed = any(check.mark == "-" for check in checks)
         if verbose and not failed:
             checks.extend(_complaints(ledger))
@@ -54,6 +55,12 @@ def health_blueprint(ledger: Ledger, house: House) -> Blueprint:
         return _plain("\n".join(lines), 503 if failed else 200)
 
     return health
+
+
+def _takes_work(stopping: Stopping) -> Check:
+    if stopping.is_set():
+        return Check("work", "-", "failed: this server was asked to stop; send to another, or wait for the next")
+    return Check("work", "+", "ok")
 
 
 def _ledger_answers(ledger: Ledger) -> Check:

@@ -29,6 +29,7 @@ from controller.ledger import LedgerUnavailable, connect
 from controller.settings import SettingsError
 from controller.settings.house import House
 from controller.web.app import create_app
+from controller.web.stopping import Stopping
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,6 +47,7 @@ _REFRESH_EVERY_S: Final = 2.0
 _FINISH_WITHIN_S: Final = 25
 """What requests in flight get on SIGTERM; the longest is a dry run that waits for a worker."""
 _FREED_WITHIN_S: Final = 2.0
+_LOOK_EVERY_S: Final = 0.05
 _HEAD_WITHIN_MS: Final = 10_000
 _THROUGH_OUR_LOGS: Final = {
     name: {"handlers": [], "level": "ERROR", "propagate": True} for name in ("_granian", "granian.access")
@@ -76,12 +78,37 @@ def serve(settings: Settings) -> None:
             log_dictconfig={"handlers": {}, "loggers": dict(_THROUGH_OUR_LOGS)},
             log_level=LogLevels.error,
         )
-        server.serve(target_loader=partial(_start, settings, _url(address, port)), wrap_loader=False)
+        server.unready_s = settings.numbers.unready_s
+        server.serve(
+            target_loader=partial(_start, settings, _url(address, port), server.stopping), wrap_loader=False
+        )
     log.info("stopped")
 
 
 class _Server(MPServer):
-    """Granian; but SIGHUP has the serving process read its files again, where Granian would start it anew."""
+    """Granian; but SIGHUP has the serving process read its files again, where Granian would start it anew.
+
+    And who is asked to stop says so before it stops listening: new work is answered 503, and so is readiness.
+    """
+
+    unready_s: float = 0
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.stopping = Stopping()
+
+    def shutdown(self, exit_code: int = 0) -> None:
+        """Listen a moment longer, refusing, so that balancers notice; asked a second time, stop at once."""
+        self.stopping.set()
+        for serving in self.wrks:  # it may have been asked as well, and its end is nothing unexpected
+            serving.interrupt_by_parent = True
+        log.info("stopping", answers_503_for_s=self.unready_s)
+        self.main_loop_interrupt.clear()
+        until = time.monotonic() + self.unready_s
+        while time.monotonic() < until and multiprocessing.active_children():
+            if self.main_loop_interrupt.wait(_LOOK_EVERY_S):
+                break
+        super().shutdown(exit_code)  # type: ignore[no-untyped-call]
 
     def signal_handler_reload(self, *_: object) -> None:
         """Pass it on. The serving process inherits this, and there it does nothing: it has no children."""
@@ -91,17 +118,17 @@ class _Server(MPServer):
                     os.kill(child.pid, signal.SIGHUP)
 
 
-def build(settings: Settings) -> tuple[Flask, Ledger, House]:
+def build(settings: Settings, stopping: Stopping | None = None) -> tuple[Flask, Ledger, House]:
     """Build the application of one process; raises `SettingsError` or `RuleFileErrors`."""
     house = House.load(settings)
     ledger = connect(settings.redis, settings.numbers, "web")
-    return create_app(settings, ledger, house), ledger, house
+    return create_app(settings, ledger, house, stopping), ledger, house
 
 
-def _start(settings: Settings, url: str) -> Flask:
+def _start(settings: Settings, url: str, stopping: Stopping) -> Flask:
     """Begin the serving process: it has its own connections, logs and watch."""
     logs.configure(settings.log)
-    app, ledger, house = build(settings)
+    app, ledger, house = build(settings, stopping)
     look = threading.Event()
 
     def look_again(*_: object) -> None:

@@ -40,7 +40,7 @@ def test_verbose_lists_each_check(face: WebFace) -> None:
     answer = face.ask("/readyz?verbose", None)
     assert answer.status_code == 200
     lines = answer.text.splitlines()
-    assert lines[:2] == ["[+]redis ok", "[+]rules ok: 1 in force"]
+    assert lines[:3] == ["[+]work ok", "[+]redis ok", "[+]rules ok: 1 in force"]
     assert any(line.startswith("[!]redis-setup warning: no worker was heard of") for line in lines)
     assert lines[-1] == "readyz check passed"
 

@@ -46,11 +46,12 @@ HUNDRED_MIB = 100 * 2**20
 class Server:
     """One `serve` with its log."""
 
-    def __init__(self, face: WebFace, listen: str = "127.0.0.1:0") -> None:
+    def __init__(self, face: WebFace, listen: str = "127.0.0.1:0", *, unready_s: float = 0) -> None:
         self.face = face
+        numbers = face.settings.numbers.model_copy(update={"unready_s": unready_s})
         config = face.folder / "rollback.yaml"
         config.write_text(
-            face.settings.model_copy(update={"listen": listen}).model_dump_json(
+            face.settings.model_copy(update={"listen": listen, "numbers": numbers}).model_dump_json(
                 exclude_none=True, exclude={"policy"}
             )
         )
@@ -83,6 +84,12 @@ class Server:
         with self.connect() as connection:
             connection.sendall(self.head(f"Content-Length: {len(sent)}", "Connection: close") + sent)
             return status_line(connection)
+
+    def get(self, path: str) -> bytes:
+        """Ask without credentials and return the whole answer."""
+        with self.connect() as connection:
+            connection.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
+            return b"".join(iter(lambda: connection.recv(65536), b""))
 
     def stop(self) -> int:
         self.process.send_signal(signal.SIGTERM)
@@ -142,6 +149,41 @@ def test_sigterm_ends_it_with_exit_code_0(server: Server) -> None:
     host, port = url.removeprefix("http://").split(":")
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection((host, int(port)), timeout=5)
+
+
+def test_asked_to_stop_it_says_so_before_it_stops_listening(face: WebFace) -> None:
+    """New work and readiness are answered 503, so that they go elsewhere; asked twice, it goes."""
+    server = Server(face, unready_s=60)
+    try:
+        assert server.post(body(alert(CANARY))) == b"HTTP/1.1 202 Accepted"
+        with server.connect() as kept:
+            server.process.send_signal(signal.SIGTERM)
+            until(lambda: server.get("/readyz").startswith(b"HTTP/1.1 503 "), within_s=10, what="not ready")
+            assert b"asked to stop" in server.get("/readyz")
+            assert server.get("/livez").startswith(b"HTTP/1.1 200 ")
+            assert server.post(body(alert(CANARY))) == b"HTTP/1.1 503 Service Unavailable"
+            kept.sendall(server.head("Content-Length: 2") + b"{}")
+            assert b"\r\nconnection: close\r\n" in kept.recv(65536).lower()
+        server.process.send_signal(signal.SIGTERM)
+        assert server.process.wait(20) == 0
+    finally:
+        server.process.kill()
+        server.process.wait()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_asked_with_all_its_processes_it_ends_at_once_and_well(face: WebFace, number: signal.Signals) -> None:
+    """A service manager tells every process of a service, a terminal its whole group."""
+    server = Server(face, unready_s=60)
+    try:
+        assert server.url
+        told = Path(f"/proc/{server.process.pid}/task/{server.process.pid}/children").read_text().split()
+        for pid in (server.process.pid, *map(int, told)):
+            os.kill(pid, number)
+        assert server.process.wait(20) == 0
+    finally:
+        server.process.kill()
+        server.process.wait()
 
 
 def test_a_request_in_flight_is_finished_on_sigterm(server: Server, redis_server: Redis) -> None:

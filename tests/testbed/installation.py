@@ -70,6 +70,7 @@ class Installation:
             "workers": WORKERS,
             "log": {"level": "info", "format": "console"},
             **self.more,
+            "numbers": {"unready_s": 0, **self.more.get("numbers", {})},
         }
         self.settings_file.write_text(json.dumps(settings, indent=1))  # JSON is YAML
 
