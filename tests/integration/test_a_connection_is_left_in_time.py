@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
@@ -39,6 +41,28 @@ def test_a_reply_that_comes_late_is_given_to_nobody(settings: RedisSettings) -> 
         asking.blpop(["nothing"], timeout=1)
     assert [asking.get("a"), asking.get("b")] == ["1", None]
     asking.close()
+
+
+def test_sentinels_that_say_nothing_are_asked_once_each() -> None:
+    """Asking again at once, as after a refusal, would keep the sender waiting for longer than its second."""
+    with ExitStack() as open_ones:
+        silent = [open_ones.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(3)]
+        addresses = tuple(f"127.0.0.1:{one.getsockname()[1]}" for one in silent)
+        ledger = connect(RedisSettings(sentinels=addresses, master="m"), Numbers(web_connect_s=0.1), "web")
+        with pytest.raises(LedgerUnavailable):
+            ledger.hear(HEARD)
+        ledger.close()
+        assert [_waiting(one) for one in silent] == [1, 1, 1]
+
+
+def _waiting(server: socket.socket) -> int:
+    server.setblocking(False)
+    count = 0
+    with suppress(BlockingIOError):
+        while True:
+            server.accept()[0].close()
+            count += 1
+    return count
 
 
 @pytest.fixture(params=[valkey, debian_redis])
