@@ -36,6 +36,7 @@ rules: [rules.yaml]
 inventory: inventory.yaml
 listen: 127.0.0.1:0
 workers: 1
+numbers: {group_interval_s: 0.5, reconcile_every_s: 0.5}   # as a rule 1 to 5 min
 auth:
   tokens:
     - {name: alertmanager, roles: [alerts], file: tokens/alertmanager}

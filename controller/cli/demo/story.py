@@ -60,7 +60,8 @@ class Story:
         self._line(time.time() * 1000, "accepted: written down, and queued for a worker")
         record = self._follow({"verifying"})
         if record["state"] == "verifying":
-            self._line(time.time() * 1000, "the change is made; now the alert itself must resolve, and does")
+            says = "the change is made; now the alert must resolve, and stay away for two group intervals"
+            self._line(time.time() * 1000, says)
             self._post("resolved")
             record = self._follow(set())
         if record["outcome"] != "recovered":
