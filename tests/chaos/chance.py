@@ -61,12 +61,10 @@ class Chance:
         `kinds` are those that this point can do besides: what a call cannot be made to do is left out.
         """
         self._seen += 1
-        if not self._quiet() and (fault := self._choose(family, point, kinds)) and self._spend(point, fault):
+        fault = self._choose(family, point, kinds)
+        if fault is not None and self.plan.failing.exists() and self._spend(point, fault):
             return self._deal(fault)
         return None
-
-    def _quiet(self) -> bool:
-        return not 0 < time.monotonic() < self.plan.quiet_at
 
     def _choose(self, family: Family, point: str, kinds: tuple[Kind, ...]) -> Fault | None:
         if self.plan.only:

@@ -99,11 +99,13 @@ class Killer:
     _asleep: dict[int, float] = field(default_factory=dict)
     _read: int = 0
     _next_at: float = 0.0
+    faults: int = 0
+    """How many faults the processes have met by themselves."""
 
     def tick(self, now: float) -> None:
         """Do what is due."""
         self.wake(now)
-        if now >= self.plan.quiet_at or not self.plan.outside:
+        if not self.plan.outside or not self.plan.failing.exists():
             return
         if now >= self._next_at:
             if self._next_at:
@@ -124,12 +126,12 @@ class Killer:
         if kind is Kind.STOP:
             self._asleep[pid] = now + self.plan.stop_s
 
-    def wake(self, now: float, *, all_of_them: bool = False) -> None:
+    def wake(self, now: float) -> None:
         """Let go on whoever was stopped for long enough."""
         for pid in self._stopped_by_themselves():
             self._asleep[pid] = now + self.plan.stop_s
-        for pid, until in list(self._asleep.items()):
-            if now >= until or all_of_them:
+        for pid, wakes_at in list(self._asleep.items()):
+            if now >= wakes_at:
                 del self._asleep[pid]
                 if any(pid in machine.family() for machine in self.machines):
                     with contextlib.suppress(ProcessLookupError):
@@ -145,6 +147,7 @@ class Killer:
                 if not line.endswith(b"\n"):
                     break
                 self._read += len(line)
+                self.faults += 1
                 entry = json.loads(line)
                 if entry["kind"] == Kind.STOP:
                     yield entry["pid"]

@@ -79,15 +79,17 @@ class Plan:
     stops: int = 4
     outside: bool = True
     """Whether processes and Redis are killed and stopped from outside as well."""
+    people: bool = True
+    """Whether somebody deploys, and pauses rules, meanwhile."""
     for_s: float = 14.0
-    """How long things fail."""
+    """How long things fail, at least, once everything runs."""
+    least: int = 12
+    """How many faults the processes have to meet before that is over; on a busy machine it takes longer."""
     settles_s: float = 120.0
     """How long, after that, everything may take to be over."""
     stop_s: float = 4.5
     """How long a stopped process stays so: longer than a lease."""
     hang_s: float = 2.0
-    quiet_at: float = 0.0
-    """When faults end, by the machine's monotonic clock; 0: not begun."""
     rates: dict[str, float] = field(default_factory=lambda: {str(k): v for k, v in _RATES.items()})
     only: tuple[str, ...] = ()
     """Where not empty: fault points that alone are used, always, with `only_kind`."""
@@ -107,6 +109,11 @@ class Plan:
         """Read the plan that this process was started with."""
         found = json.loads(Path(os.environ[PLAN]).read_text())
         return cls(**{**found, "only": tuple(found["only"])})
+
+    @property
+    def failing(self) -> Path:
+        """The file that is there while faults are to happen."""
+        return Path(self.folder) / "failing"
 
     @property
     def file(self) -> Path:

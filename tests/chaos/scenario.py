@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +46,11 @@ NUMBERS = {
     "observe_hosts_every_s": 20,
 }
 """Numbers that agree with each other as the usual ones do, only shorter: more deaths in the same time."""
+WORKERS = (1, 2)
+"""The worker machines."""
+_STARTS_WITHIN_S = 60
+_LONG_WAITS = frozenset({"limit-reached", "paused-by-person"})
+"""For an hour; and after a pause one campaign begins at a time, and minutes lie between. Their alerts resolve."""
 _CALM_LOOKS = 3
 """So often in a row it has to look as if all were over: an alert may be on its way still."""
 _OVER = frozenset({"ended", "held"})
@@ -88,14 +93,12 @@ class Run:
         self.unfinished: list[list[str]] = []
         self._ending = threading.Event()
         self.monitoring = Monitoring(shops, cast.alerts(shops))
-        begun = time.monotonic()
-        self.monitoring.begins = {name: begun + self.chance.uniform(0, 0.6 * plan.for_s) for name in cast.NAMES}
         self.installed = Installation(
             Path(plan.folder) / "installed",
             redis.url,
             cast.rule_file(),
             cast.inventory(shops, way),
-            more={"numbers": NUMBERS, "policy": {"storm": {"services": 100, "within": "5m"}}},
+            more={"numbers": NUMBERS, "workers": 2, "policy": {"storm": {"services": 100, "within": "5m"}}},
         )
         config = ("--config", str(self.installed.settings_file))
         self.ports = [self.installed.port, *([free_port()] if self.chance.random() < 0.5 else [])]
@@ -111,15 +114,17 @@ class Run:
         before = {name: cast.identity(self.shops[name]) for name in cast.OUTSIDE}
         with Witness(self.shops, self.redis.port).watching() as witness:
             threads = [threading.Thread(target=work) for work in self._beside()]
-            for thread in threads:
-                thread.start()
             try:
+                self._until_it_runs()
+                for thread in threads:
+                    thread.start()
                 self._while_it_fails()
                 rollbacks, decisions = self._settled()
             finally:
                 self._ending.set()
                 for thread in threads:
-                    thread.join()
+                    if thread.ident is not None:
+                        thread.join()
                 for machine in self.machines:
                     machine.end()
         after = {name: cast.identity(self.shops[name]) for name in cast.OUTSIDE}
@@ -146,9 +151,10 @@ class Run:
             chance = random.Random(f"{self.plan.seed}/sender{n}")
             yield lambda http=http, chance=chance: self.monitoring.send(http, chance, self._ending)  # type: ignore[misc]
         yield self._watch
-        yield self._befall
-        if self.chance.random() < 0.5:
-            yield self._pause
+        if self.plan.people:
+            yield self._befall
+            if self.chance.random() < 0.5:
+                yield self._pause
 
     def _http(self, who: str, port: int = 0) -> Http:
         return Http(port or self.ports[0], self.installed.token_file(who))
@@ -191,10 +197,29 @@ class Run:
 
     # -- the thread that everything was started from
 
+    def _until_it_runs(self) -> None:
+        """Start everything; the first fault comes when all of it is there."""
+        started, deadline = set(self.ports), time.monotonic() + _STARTS_WITHIN_S
+        while started or self._workers() < len(WORKERS) * self.installed.more["workers"]:
+            assert time.monotonic() < deadline, (
+                f"not everything started: ports {started}, {self._workers()} workers"
+            )
+            self._tick(time.monotonic())
+            started -= {port for port in started if self._http("reader", port).ask("/readyz")[0] == 200}
+        begun = time.monotonic()
+        spread = {name: begun + self.chance.uniform(0, 0.6 * self.plan.for_s) for name in cast.NAMES}
+        self.monitoring.begins = spread
+
+    def _workers(self) -> int:
+        with self.redis.client() as client:
+            return int(client.scard("rq:workers"))
+
     def _while_it_fails(self) -> None:
+        begun = time.monotonic()
         times = self.chance.choice([0, 1, 1, 2]) if self.plan.outside else 0
-        restarts = [time.monotonic() + self.chance.uniform(0.2, 0.9) * self.plan.for_s for _ in range(times)]
-        while (now := time.monotonic()) < self.plan.quiet_at:
+        restarts = [begun + self.chance.uniform(0.2, 0.9) * self.plan.for_s for _ in range(times)]
+        self.plan.failing.touch()
+        while (now := time.monotonic()) < begun + self.plan.for_s or self._too_little_failed(now - begun):
             self._tick(now)
             if restarts and now >= min(restarts):
                 restarts.remove(min(restarts))
@@ -202,7 +227,10 @@ class Run:
                 time.sleep(self.chance.uniform(0, 1.5))
                 self.redis.start()
                 self.redis_restarts += 1
-        self.killer.wake(now, all_of_them=True)
+        self.plan.failing.unlink()
+
+    def _too_little_failed(self, after_s: float) -> bool:
+        return self.killer.faults < self.plan.least and after_s < 4 * self.plan.for_s
 
     def _tick(self, now: float) -> None:
         for machine in self.machines:
@@ -230,8 +258,8 @@ class Run:
         heard = self.monitoring.everything_was_heard()
         decided = all(one.fingerprint in decisions for one in self._accepted())
         waits = [r for r in rollbacks if r["state"] not in _OVER]
-        if heard and decided and waits and all(r["reason"] == "limit-reached" for r in waits):
-            self.monitoring.over.update(cast.LIMITED)
+        if heard and decided and waits and all(r["reason"] in _LONG_WAITS for r in waits):
+            self.monitoring.over.update(r["host"] for r in waits)
         return heard and decided and not waits
 
     def _told(self, http: Http, rollbacks: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -275,7 +303,6 @@ def run(plan: Plan) -> Result:
     """Run one seed in the plan's folder, which is left with everything that was written."""
     folder, begun = Path(plan.folder), time.monotonic()
     (folder / "redis").mkdir(parents=True)
-    plan = replace(plan, quiet_at=time.monotonic() + plan.for_s) if not plan.quiet_at else plan
     plan.write()
     with (
         local_shops(folder, *cast.NAMES) as shops,

@@ -40,7 +40,8 @@ class Http:
         request.add_header("Authorization", f"Bearer {self.token_file.read_text().strip()}")
         try:
             with urllib.request.urlopen(request, timeout=_TIMEOUT_S) as answer:
-                return answer.status, json.load(answer)
+                text = answer.read()
+                return answer.status, json.loads(text) if text[:1] in (b"{", b"[") else None
         except urllib.error.HTTPError as refusal:
             refusal.close()
             return refusal.code, None
