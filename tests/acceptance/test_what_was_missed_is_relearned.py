@@ -148,6 +148,8 @@ def test_what_was_cut_off_from_a_notification_is_learned(start: Any, canary: Loc
             within_s=20,
             what="nothing counts as cut off any more",
         )
+        until(lambda: canary.restarts() and stable.restarts(), within_s=20, what="both are restarted")
+        looked(installed)
     assert (canary.restarts(), stable.restarts()) == (1, 1)
 
 
