@@ -48,7 +48,7 @@ class PromqlTemplate:
     def expand(self, labels: Mapping[str, str], annotations: Mapping[str, str]) -> str:
         """Return the query as it is sent. Raises `LabelMissing`; an empty value counts as missing."""
         return "".join(
-            part if isinstance(part, str) else _quoted(part.of.expand(labels, annotations), in_regex=part.in_regex)
+            part if isinstance(part, str) else _written(part.of.expand(labels, annotations), part)
             for part in self.parts
         )
 
@@ -98,6 +98,15 @@ def _without_braces(text: str, offset: int) -> None:
     )
 
 
-def _quoted(value: str, *, in_regex: bool) -> str:
+def _written(value: str, of: _Value) -> str:
+    return quoted(literally(value) if of.in_regex else value)
+
+
+def literally(value: str) -> str:
+    """Write a regular expression that matches this text and nothing else."""
+    return _SPECIAL.sub(r"\\\g<0>", value)
+
+
+def quoted(value: str) -> str:
     """Write a string literal of PromQL, whose escapes are Go's: JSON's are among them."""
-    return json.dumps(_SPECIAL.sub(r"\\\g<0>", value) if in_regex else value, ensure_ascii=False)
+    return json.dumps(value, ensure_ascii=False)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from rules.instances import Instance, WorkloadInstance
+from rules.promql import literally, quoted
 
 _PODS = (("namespace", "pod"), ("namespace", "pod_name"), ("kubernetes_namespace", "kubernetes_pod_name"))
 """How Prometheus' configurations commonly call a target's namespace and pod."""
+_BRACKET, _PORT = r"\[?", r"\]?(:[0-9]+)?"
+"""An address of IPv6 stands in brackets, where a port follows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,7 @@ def selection(instance: Instance, targets: Iterable[str]) -> Selection:
     """Select by what its targets are called now: words of the label `instance`, or the names of its pods."""
     if isinstance(instance, WorkloadInstance):
         return _pods(instance, _any_of(targets))
-    return Selection((f"instance=~{_any_of(targets, before='[[]?', after='[]]?(:[0-9]+)?')}",))
+    return Selection((f"instance=~{_any_of(targets, before=_BRACKET, after=_PORT)}",))
 
 
 def selection_before(instance: Instance, targets: Iterable[str]) -> Selection:
@@ -44,11 +45,9 @@ def selection_before(instance: Instance, targets: Iterable[str]) -> Selection:
 
 
 def _pods(instance: WorkloadInstance, names: str) -> Selection:
-    where = json.dumps(instance.namespace, ensure_ascii=False)
+    where = quoted(instance.namespace)
     return Selection(tuple(f"{space}={where}, {pod}=~{names}" for space, pod in _PODS))
 
 
 def _any_of(words: Iterable[str], *, before: str = "", after: str = "") -> str:
-    """Write a regular expression as a string of PromQL, whose escapes are Go's: JSON's are among them."""
-    text = f"{before}({'|'.join(map(re.escape, words))}){after}"
-    return json.dumps(text, ensure_ascii=False)
+    return quoted(f"{before}({'|'.join(map(literally, words))}){after}")
