@@ -59,7 +59,8 @@ def resolve(site: Site, ident: str, job: str, finder: Finder) -> str | None:
         finally:
             looks.close()
     if resolving.left:
-        site.ledger.leases.release(ident, taken.token, ident, look_again_ms=_LOOK_AGAIN_MS)
+        again_ms = 0 if site.stopping.is_set() else _LOOK_AGAIN_MS
+        site.ledger.leases.release(ident, taken.token, ident, look_again_ms=again_ms)
     return resolving.first
 
 

@@ -7,7 +7,7 @@ import hashlib
 import json
 import subprocess
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -30,6 +30,12 @@ class Alertmanager:
         with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/api/v2/alerts", timeout=5) as answer:
             found: list[dict[str, Any]] = json.load(answer)
         return found
+
+    def is_settled(self, peers: int) -> bool:
+        """Whether it knows so many peers, itself among them, and is ready to notify."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/api/v2/status", timeout=5) as answer:
+            cluster = json.load(answer)["cluster"]
+        return cluster["status"] == "ready" and len(cluster["peers"]) == peers
 
     def post(self, labels: Mapping[str, str], *, resolved: bool = False, since_s: float = 0) -> None:
         """Tell it of an alert as Prometheus would."""
@@ -69,13 +75,19 @@ class Alertmanager:
 
 def receiver_config(url: str, credentials_file: Path, *, group_by: tuple[str, ...] = ("service",)) -> str:
     """Return a configuration that sends every alert, and every resolve, to one webhook."""
-    webhook = {
-        "url": url,
-        "send_resolved": True,
-        "http_config": {
-            "authorization": {"type": "Bearer", "credentials_file": str(credentials_file)},
-        },
-    }
+    return receivers_config([(url, credentials_file)], group_by=group_by)
+
+
+def receivers_config(to: Sequence[tuple[str, Path]], *, group_by: tuple[str, ...] = ("service",)) -> str:
+    """Return a configuration that sends everything to each of several webhooks: (address, file with its token)."""
+    webhooks = [
+        {
+            "url": url,
+            "send_resolved": True,
+            "http_config": {"authorization": {"type": "Bearer", "credentials_file": str(credentials_file)}},
+        }
+        for url, credentials_file in to
+    ]
     config = {
         "route": {
             "receiver": "rollback.controller",
@@ -84,7 +96,7 @@ def receiver_config(url: str, credentials_file: Path, *, group_by: tuple[str, ..
             "group_interval": "1s",
             "repeat_interval": "1h",
         },
-        "receivers": [{"name": "rollback.controller", "webhook_configs": [webhook]}],
+        "receivers": [{"name": "rollback.controller", "webhook_configs": webhooks}],
     }
     return json.dumps(config, indent=1)  # JSON is YAML
 
@@ -97,23 +109,66 @@ def amtool_accepts(config: Path) -> None:
 
 
 @contextlib.contextmanager
-def alertmanager(folder: Path, config: str, *, port: int | None = None) -> Iterator[Alertmanager]:
-    """Start one with a configuration of the test's own."""
+def alertmanager(folder: Path, config: str, *, peers: Peers | None = None) -> Iterator[Alertmanager]:
+    """Start one with a configuration of the test's own; alone, unless it is given `peers`."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "alertmanager.yml"
     path.write_text(config)
-    port = port or free_port()
+    port = free_port()
     argv = [
         program("prometheus-alertmanager"),
         f"--config.file={path}",
         f"--storage.path={folder}/data",
         f"--web.listen-address=127.0.0.1:{port}",
-        "--cluster.listen-address=",
+        *(peers.flags() if peers else ("--cluster.listen-address=",)),
         "--log.level=warn",
     ]
     with started("alertmanager", argv, folder) as server:
         until(lambda: server.running() and accepts(port), within_s=20, what="Alertmanager answers")
         yield Alertmanager(port, server)
+
+
+@dataclass(frozen=True, slots=True)
+class Peers:
+    """Where one of a cluster gossips, with whom, and how long it leaves a notification to each peer before it."""
+
+    port: int
+    others: tuple[int, ...]
+    timeout: str
+
+    def flags(self) -> tuple[str, ...]:
+        """Return what Alertmanager is started with."""
+        return (
+            f"--cluster.listen-address=127.0.0.1:{self.port}",
+            f"--cluster.advertise-address=127.0.0.1:{self.port}",
+            *(f"--cluster.peer=127.0.0.1:{port}" for port in self.others),
+            f"--cluster.peer-timeout={self.timeout}",
+            "--cluster.settle-timeout=5s",
+        )
+
+
+@contextlib.contextmanager
+def alertmanager_cluster(
+    folder: Path, *configs: str, peer_timeout: str = "1s", gossiping: bool = True
+) -> Iterator[list[Alertmanager]]:
+    """Start one Alertmanager for each configuration, and wait until all of them know each other.
+
+    Without `gossiping` none ever hears of another: a cluster whose network is cut, where each notifies for itself.
+    """
+    ports = [free_port() for _ in configs]
+    with contextlib.ExitStack() as running:
+        found = []
+        for n, (port, config) in enumerate(zip(ports, configs, strict=True)):
+            others = tuple(other for other in ports if other != port) if gossiping else ()
+            peers = Peers(port, others, peer_timeout)
+            found.append(running.enter_context(alertmanager(folder / f"alertmanager-{n}", config, peers=peers)))
+        expected = len(configs) if gossiping else 1
+        until(
+            lambda: all(one.is_settled(expected) for one in found),
+            within_s=30,
+            what=f"each of {len(configs)} Alertmanagers knows {expected} of them",
+        )
+        yield found
 
 
 def alert(labels: Mapping[str, str], *, status: str = "firing", starts_at: str | None = None) -> dict[str, Any]:

@@ -53,14 +53,14 @@ class Prometheus:
 def prometheus(
     folder: Path,
     targets: Mapping[str, Mapping[str, str]],
-    alertmanager: int,
+    alertmanager: int | Sequence[int],
     *,
     jobs: Sequence[Mapping[str, Any]] = (),
     rules: str = RULES,
     external: Mapping[str, str] | None = None,
     port: int | None = None,
 ) -> Iterator[Prometheus]:
-    """Start one that scrapes `targets` (address:port → labels) and tells the Alertmanager on that port.
+    """Start one that scrapes `targets` (address:port → labels) and tells the Alertmanager on that port, or all of them.
 
     `jobs` are further scrape configurations, such as one that discovers its targets in a cluster; `external`
     labels are added to what it tells; `port` is a free one unless somebody was told of it before. What it stored
@@ -68,6 +68,7 @@ def prometheus(
     """
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "rules.yml").write_text(rules)
+    told = [alertmanager] if isinstance(alertmanager, int) else alertmanager
     config = {
         "global": {
             "scrape_interval": "1s",
@@ -76,7 +77,7 @@ def prometheus(
             "external_labels": dict(external or {}),
         },
         "rule_files": [str(folder / "rules.yml")],
-        "alerting": {"alertmanagers": [{"static_configs": [{"targets": [f"127.0.0.1:{alertmanager}"]}]}]},
+        "alerting": {"alertmanagers": [{"static_configs": [{"targets": [f"127.0.0.1:{one}" for one in told]}]}]},
         "scrape_configs": [
             {
                 "job_name": "shop",
