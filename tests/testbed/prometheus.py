@@ -60,7 +60,7 @@ def prometheus(
     external: Mapping[str, str] | None = None,
     port: int | None = None,
 ) -> Iterator[Prometheus]:
-    """Start one that scrapes `targets` (address:port → labels) and tells the Alertmanager on that port, or all of them.
+    """Start one that scrapes `targets` (address:port → labels) and tells the Alertmanagers on those ports.
 
     `jobs` are further scrape configurations, such as one that discovers its targets in a cluster; `external`
     labels are added to what it tells; `port` is a free one unless somebody was told of it before. What it stored
