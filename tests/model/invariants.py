@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 
 from controller.ledger import Taken
 from model.redis_side import Broken, Memory
+from model.site import LIMIT, RULE
 from model.target import DEPLOYER, Target, Write
-from model.worker import LIMIT, RULE
 from rules.seals import chained, sum_of
 
 _CHANGING = frozenset({"acting", "parked", "verifying", "undoing"})

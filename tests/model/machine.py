@@ -12,8 +12,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from controller.ledger import Heard, HeardAlert, MovedOn, NewRollback
 from model.invariants import Witness, require
 from model.redis_side import Mutation, RedisSide
+from model.site import RULE, SERVICE, Luck, Site
 from model.target import Target
-from model.worker import RULE, SERVICE, Luck, Site, Worker
+from model.worker import Worker
 
 INSTANCES = ("web1", "web2", "web3")
 ABOUT = {f"{letter}{at}": name for at, name in enumerate(INSTANCES) for letter in "ab"}

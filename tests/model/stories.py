@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from model.machine import Protocol
 from model.redis_side import Halt
-from model.worker import Luck
+from model.site import Luck
 
 FIRST, SECOND = 0, 1
 Story = Callable[[Protocol], None]

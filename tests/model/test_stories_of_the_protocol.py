@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from controller.ledger import State
 from model.machine import Protocol
+from model.site import Luck
 from model.stories import FIRST, goes_on, runs
-from model.worker import Luck
 
 
 def test_a_cancel_that_comes_late_knows_what_was_changed(protocol: type[Protocol]) -> None:

@@ -12,8 +12,8 @@ import pytest
 
 from model.machine import Protocol
 from model.redis_side import Broken, Mutation
+from model.site import Luck
 from model.stories import FIRST, SECOND, Story, goes_on, runs
-from model.worker import Luck
 
 
 def paused_before(what: str) -> Story:

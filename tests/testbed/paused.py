@@ -7,6 +7,7 @@ import signal
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from testbed.programs import Program
@@ -55,7 +56,7 @@ class Paused:
         for pid in paused.stopped:
             os.kill(pid, signal.SIGSTOP)
         for pid in paused.stopped:
-            until(lambda pid=pid: _state(pid) == "T", within_s=5, what=f"{pid} stands still")
+            until(partial(_stands_still, pid), within_s=5, what=f"{pid} stands still")
         return paused
 
     def resume(self) -> None:
@@ -79,6 +80,6 @@ def _is_ours(pid: int) -> bool:
         return False
 
 
-def _state(pid: int) -> str:
-    """Return the letter by which the kernel says what a process does."""
-    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+def _stands_still(pid: int) -> bool:
+    """Whether the kernel says that a process is stopped."""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"

@@ -1,7 +1,7 @@
 """`python -m testbed.stopping POINT FOLDER --config FILE`: a worker machine whose job stops itself at a point.
 
-Whoever comes to the point first says so in FOLDER and stops by SIGSTOP, all threads of it, as a machine does that is
-suspended; the test lets it go on. The points lie where the product has just asked its lease for the last time.
+Whoever comes to the point first says so in FOLDER and stops by SIGSTOP, all threads of it, as a machine does that
+is suspended; the test lets it go on. The points lie where the product has just asked its lease for the last time.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -31,9 +32,8 @@ def stop_once(folder: Path) -> None:
 
 def at_step(kind: str, when: str, stop: Callable[[], None]) -> None:
     """Stop around a step of that kind: after its intent and the last look at the lease, or before its done."""
-    from workers.runner.steps import Steps  # noqa: PLC0415 - only a worker has it
-
-    perform = Steps._fenced
+    steps: Any = import_module("workers.runner.steps").Steps
+    perform = steps._fenced
 
     @functools.wraps(perform)
     def around(self: Any, step: Any, *more: Any) -> Any:
@@ -44,7 +44,7 @@ def at_step(kind: str, when: str, stop: Callable[[], None]) -> None:
             stop()
         return seen
 
-    Steps._fenced = around  # type: ignore[method-assign]
+    steps._fenced = around
 
 
 def at_wire(method: str, when: str, stop: Callable[[], None]) -> None:
