@@ -110,7 +110,7 @@ def _about(info: dict[str, object]) -> Iterator[str]:
         )
     elif info.get("aof_last_write_status", "ok") != "ok":
         yield "the last write of the append-only file failed: look at the disk of Redis."
-    mode = info.get("redis_mode", "standalone")
+    mode = info.get("server_mode") or info.get("redis_mode")  # Valkey's word, and Redis'
     if mode == "cluster":
         yield "Redis runs in Cluster mode, where our scripts cannot: use one primary, with replicas and Sentinel."
     elif mode == "sentinel":

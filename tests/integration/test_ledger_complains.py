@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from testbed.programs import free_port
 from testbed.redis import Redis, valkey
 from testbed.wait import until
 
@@ -44,7 +45,7 @@ def test_what_stands_where_one_primary_should_is_named(tmp_path: Path) -> None:
     with (
         valkey(folders[0], repl_diskless_sync_delay="0") as primary,
         valkey(folders[1], replicaof=f"127.0.0.1 {primary.port}") as replica,
-        valkey(folders[2], cluster_enabled="yes") as cluster,
+        valkey(folders[2], cluster_enabled="yes", cluster_port=str(free_port())) as cluster,
     ):
         until(lambda: "min-replicas-to-write 1" in _said(primary), within_s=10, what="it is told of its replica")
         assert "this Redis is a replica" in _said(replica)
