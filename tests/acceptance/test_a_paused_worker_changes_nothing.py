@@ -1,7 +1,7 @@
 """A worker that is paused past its lease, at the worst moments, and wakes when another has done its work.
 
-It was stopped right after it asked its lease for the last time, all threads of it. What it still does when it goes on
-meets the fence that the other has left on the host: from outside, nothing changes any more.
+It was stopped right after it asked its lease for the last time, all threads of it. What it still does when it goes
+on meets the fence that the other has left on the host: from outside, nothing changes any more.
 """
 
 from __future__ import annotations
@@ -101,7 +101,7 @@ def test_paused_around_a_change(
 
 
 def test_paused_in_the_middle_of_a_restart(tmp_path: Path, redis_server: Redis, canary: LocalShop) -> None:
-    """What runs on the host runs on without the worker; the second restarts once more, and the first never again."""
+    """What runs on the host runs on without the worker; the second restarts once more, the first no more."""
     argv = ["sh", "-c", BLOCKING_RESTART, "sh", str(tmp_path), str(canary.current), str(canary.restarts_file)]
     installed = installation(tmp_path, redis_server, canary, {"connection": "local"}, restart={"command": argv})
     with contextlib.closing(_Run(installed, canary)) as run:
