@@ -109,12 +109,14 @@ def amtool_accepts(config: Path) -> None:
 
 
 @contextlib.contextmanager
-def alertmanager(folder: Path, config: str, *, peers: Peers | None = None) -> Iterator[Alertmanager]:
+def alertmanager(
+    folder: Path, config: str, *, port: int | None = None, peers: Peers | None = None
+) -> Iterator[Alertmanager]:
     """Start one with a configuration of the test's own; alone, unless it is given `peers`."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "alertmanager.yml"
     path.write_text(config)
-    port = free_port()
+    port = port or free_port()
     argv = [
         program("prometheus-alertmanager"),
         f"--config.file={path}",
