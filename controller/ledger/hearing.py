@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import count
 from typing import Any, Final
 
 import orjson
@@ -19,6 +20,11 @@ CHUNK_BYTES: Final = 256 * 1024
 """And at most so much of their text, unless one alert alone has more."""
 SERVICES: Final = 200
 """At most so many services are counted for the storm brake in one script."""
+RUNG: Final = 5
+"""So many chunks of one notification are rung for at once."""
+APART_MS: Final = 250
+"""Those after them are looked at so long one after another: about as fast as they are decided. The queue stays
+short, and what matters more than a storm is not kept waiting behind all of it."""
 WITHIN_S: Final = 6.0
 """Past this a notification is not gone on with: Alertmanager waits ten seconds at least, and sends it again."""
 
@@ -158,10 +164,11 @@ class Hearing:
             self._run(until, "peek", "", b"[]", meta, services[:SERVICES], 1)
             services = services[SERVICES:]
         total = [0, 0, 0, 0, 0]
+        turns = count(1 - RUNG)
         for chunk, look in zip(heard.chunks, looks, strict=True):
             found = look
             if any(part.writes for part in look):
-                found = list(self._record(chunk, meta, services, until, ring=_asks([look])))
+                found = list(self._record(chunk, meta, services, until, turns if _asks([look]) else None))
                 services = []
             for part in found:
                 total = [a + b for a, b in zip(total, part.counts, strict=True)]
@@ -175,21 +182,24 @@ class Hearing:
             yield look
 
     def _record(
-        self, chunk: Chunk, meta: str, services: Sequence[str], until: float, *, ring: bool
+        self, chunk: Chunk, meta: str, services: Sequence[str], until: float, turns: Iterator[int] | None
     ) -> Iterator[_Look]:
         taken = 0
         while taken < chunk.count:
             self._in_time(until)
-            look = self._written(chunk, meta, services, taken + 1, ring=ring)
+            # Where nothing was to be asked when we looked, what is asked by now stands in `due`.
+            wait_ms = None if turns is None else max(next(turns), 0) * APART_MS
+            look = self._written(chunk, meta, services, taken + 1, wait_ms)
             services, taken = (), look.taken
             yield look
 
-    def _written(self, chunk: Chunk, meta: str, services: Sequence[str], first: int, *, ring: bool) -> _Look:
+    def _written(self, chunk: Chunk, meta: str, services: Sequence[str], first: int, wait_ms: int | None) -> _Look:
         ident = new_id("n")
 
         def build(pipe: Any) -> None:
-            self._scripts.queue(pipe, "hear", "record", ident, chunk.whole, meta, _json(services), first)
-            if ring:  # else nothing was to be asked when we looked; what is asked by now stands in `due`
+            words = (chunk.whole, meta, _json(services), first, wait_ms or 0)
+            self._scripts.queue(pipe, "hear", "record", ident, *words)
+            if wait_ms == 0:
                 self._doorbell.ring(pipe, ident, 1)
 
         return _read(self._scripts.transact(build)[0])
@@ -198,7 +208,7 @@ class Hearing:
         self, until: float, verb: str, ident: str, items: bytes, meta: str, services: Sequence[str], first: int
     ) -> _Look:
         self._in_time(until)
-        return _read(self._scripts.run("hear", verb, ident, items, meta, _json(services), first))
+        return _read(self._scripts.run("hear", verb, ident, items, meta, _json(services), first, 0))
 
     def _in_time(self, until: float) -> None:
         if self._clock() > until:

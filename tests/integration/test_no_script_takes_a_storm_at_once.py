@@ -13,7 +13,8 @@ from testbed.redis import Redis
 from controller.ledger import Answer, Heard, HeardAlert, Ledger, LedgerUnavailable
 from controller.ledger.connection import Scripts
 from controller.ledger.doorbell import Doorbell
-from controller.ledger.hearing import CHUNK, CHUNK_BYTES, SERVICES, WITHIN_S, Hearing
+from controller.ledger.hearing import APART_MS, CHUNK, CHUNK_BYTES, RUNG, SERVICES, WITHIN_S, Hearing
+from controller.ledger.keys import QUEUE_LIST
 from controller.settings.numbers import Numbers
 
 
@@ -95,3 +96,15 @@ def test_a_slow_redis_is_given_up_in_time(redis_server: Redis) -> None:
         there = sum(asked(redis_server))
         quick = Hearing(Scripts(client, numbers), Doorbell(client, numbers))
         assert quick.hear(given) == Answer(recorded=4 * CHUNK - there, known=there, asked=4 * CHUNK - there)
+
+
+def test_a_storm_does_not_fill_the_queue(ledger: Ledger, redis_server: Redis) -> None:
+    """A few parts of it are rung for at once; the others stand in `due`, one after another."""
+    ledger.hear(Heard.of(alerts(20 * CHUNK)))
+    with redis_server.client() as client:
+        assert client.llen(QUEUE_LIST) == RUNG
+        due = [at for _, at in client.zrange("rc:due", 0, -1, withscores=True)]
+        assert len(due) == 20
+        assert max(due) - min(due) >= (20 - RUNG - 1) * APART_MS / 2
+        ledger.hear(Heard.of([HeardAlert("feed", True, 1_000, "{}", "{}", ("d1",))]))
+        assert client.llen(QUEUE_LIST) == RUNG + 1, "another notification is rung for as ever"

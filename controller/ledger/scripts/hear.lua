@@ -1,5 +1,5 @@
 -- The episodes of one chunk of a notification. ARGV: 'peek' | 'record', notification id, items, meta, [service, …],
--- place of the item to begin with.
+-- place of the item to begin with, ms until somebody is to look at it ('0': it is rung for).
 -- items: JSON [[fingerprint, 1 firing | 0 resolved, startsAt ms, [rule digest, …], [digest of a rule it is only of
 -- interest to, …], labels, annotations], …]. The services are some of those of all alerts that begin
 -- with the body, for the storm brake: they are counted before any of it rings.
@@ -91,6 +91,7 @@ end
 local function firing(k, item, e, at)
   local first, heard, closed = tonumber(e[1] or nil), tonumber(e[2] or nil), e[3]
   local fingerprint, starts, digests, others = item[1], item[3], item[4], item[5]
+  if not heard or (closed ~= '' and not tonumber(closed or nil)) then first = nil end   -- unreadable: as never heard
   local verdict = judge(first, heard, closed, starts)
   if verdict == 'straggler' then
     stragglers = stragglers + 1
@@ -178,6 +179,7 @@ end
 if record and pairs_new > 0 then
   redis.call('HSET', key('notification', id), '#meta', ARGV[4], '#at', ms(now))
   first_bell(id)
+  if ARGV[7] ~= '0' then wake(id, now + tonumber(ARGV[7])) end     -- one of many: others are to get their turn
 end
 if record then redis.call('ZREMRANGEBYSCORE', UNRESOLVED, '-inf', ms(now - EPISODE_KEPT)) end
 return {writes, known, stragglers, closings, pairs_new, begins, taken}
