@@ -27,7 +27,7 @@ class BeforeTheChange(UnderLease):
         waited_for = self.record.get("seen_arrival")
         if waited_for and waited_for != seen.arrival:
             yield from self.end(End.SUPERSEDED, Reason.SUPERSEDED, changed=False, ask_again="joins")
-        if self.worker.luck is not Luck.GOOD:
+        if self.worker.luck in (Luck.PARK, Luck.NO):
             yield from self.before_its_time(seen)
         yield from self.ask(seen)
         if seen.fence >= self.fence:
@@ -57,7 +57,7 @@ class BeforeTheChange(UnderLease):
 
     def before_its_time(self, seen: Seen) -> Calls:
         """Something is not there yet, or never will be."""
-        if self.worker.luck is Luck.FAIL:
+        if self.worker.luck is Luck.NO:
             yield from self.end(End.REFUSED, Reason.NOT_SELECTED, changed=False, ask_again="joins")
         yield from self.wait(seen, Reason.BACKOFF)
 

@@ -124,6 +124,15 @@ class Protocol(RuleBasedStateMachine):
         for left in reversed(range(many)):
             self.workers[worker].goes(luck=luck, reply="comes" if left else reply)
 
+    @rule(worker=workers, other=workers, many=st.integers(1, 40), luck=lucks, instance=instances)
+    def sleeps_past_its_lease(self, worker: int, other: int, many: int, luck: Luck, instance: str) -> None:
+        """Stop a worker somewhere, let another carry on to some end, and wake it."""
+        self._goes(worker, many)
+        self.lease_lapses(instance)
+        if other != worker:
+            self._goes(other, 60, luck)
+            self._goes(worker, 60)
+
     @rule(worker=workers)
     def dies(self, worker: int) -> None:
         """Kill a worker; whoever comes after it knows only what was written down."""
@@ -170,7 +179,8 @@ class Protocol(RuleBasedStateMachine):
     @rule(which=any_one, worker=workers, many=st.integers(0, 14), undone=st.booleans())
     def cancels(self, which: int, worker: int, many: int, undone: bool) -> None:
         """Have a person cancel; between the look at the record and the word, a worker may get on."""
-        self.cancelled(which, lambda: self._goes(worker, many), undone=undone)
+        if which < 10:
+            self.cancelled(which, lambda: self._goes(worker, many), undone=undone)
 
     def cancelled(self, which: int, meanwhile: Callable[[], None], *, undone: bool = False) -> None:
         """Cancel one of the rollbacks; something happens between the look and the word."""

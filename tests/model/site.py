@@ -24,7 +24,10 @@ class Luck(StrEnum):
 
     GOOD = "good"
     PARK = "park"
+    NO = "no"
+    """Something says no before the change."""
     FAIL = "fail"
+    """What was changed is not well, or did not help."""
 
 
 class Stop(Exception):

@@ -89,7 +89,7 @@ class Stretch(BeforeTheChange):
                 continue
             if self.worker.luck is Luck.PARK:
                 yield from self.park()
-            if self.worker.luck is Luck.FAIL and phase == "plan":
+            if phase == "plan" and self._fails(step):
                 yield from self.failed(step)
             if not self._noted("intent", phase, step):
                 yield from self.note("intent", phase=phase, step=step)
@@ -98,6 +98,9 @@ class Stretch(BeforeTheChange):
                 continue
             yield from self.perform(step, arrival, to)
             yield from self.note("done", phase=phase, step=step)
+
+    def _fails(self, step: str) -> bool:
+        return self.worker.luck is (Luck.NO if step == "switch" else Luck.FAIL)
 
     def is_switched(self, arrival: str, to: str) -> Generator[Call, Any, bool]:
         """Look at what a dead worker may have done. Neither as before nor as after: held."""
