@@ -76,6 +76,10 @@ class Cluster:
         """Start the API server again, on the same port and data, and wait until it is ready."""
         self.control.start_api()
 
+    def without_controllers(self) -> contextlib.AbstractContextManager[None]:
+        """Stop the controllers for a while: what is written is stored, and nobody takes it up."""
+        return self.control.without_controllers()
+
     def apply(self, manifest: Object, namespace: str, *, manager: str = "shop-team", force: bool = True) -> Object:
         """Apply on the server's side, as `kubectl apply --server-side` does."""
         path = _path(manifest, namespace)

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import secrets
+import signal
 import subprocess
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -48,6 +51,7 @@ class ControlPlane:
     _etcd_peer_port: int = field(default_factory=free_port)
     _running: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
     _api: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
+    _manager: Program | None = None
 
     @property
     def server(self) -> str:
@@ -89,6 +93,16 @@ class ControlPlane:
     def stop_api(self) -> None:
         """End the API server at once; its clients see their connections break."""
         self._api.close()
+
+    @contextlib.contextmanager
+    def without_controllers(self) -> Iterator[None]:
+        """Stop kube-controller-manager for a while: what is written is stored, and nobody takes it up."""
+        assert self._manager is not None, "the control plane was not started"
+        os.kill(self._manager.pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(self._manager.pid, signal.SIGCONT)
 
     def ready(self) -> bool:
         """Whether the API server says that it is ready."""
@@ -176,7 +190,7 @@ class ControlPlane:
             "--horizontal-pod-autoscaler-sync-period=2s",
         ]
         scheduler = [f"--secure-port={free_port()}", f"--cert-dir={self.folder}/scheduler"]
-        self._start("kube-controller-manager", [*alone, *manager], self._running)
+        self._manager = self._start("kube-controller-manager", [*alone, *manager], self._running)
         self._start("kube-scheduler", [*alone, *scheduler], self._running)
 
     def _start(self, name: str, options: list[str], running: contextlib.ExitStack) -> Program:
