@@ -145,6 +145,7 @@ class Reason(StrEnum):
     CLEARED = "cleared"
     STILL_FIRING = "still-firing"
     NOT_HEARD = "not-heard"
+    OTHERS_STILL_RUN_IT = "others-still-run-it"
     ALERT_SUPPRESSED = "alert-suppressed"
     NOT_SCRAPED = "not-scraped"
     METRIC_GONE = "metric-gone"

@@ -40,7 +40,8 @@ class Trouble:
     """An alert of the rule's `when` about the instance, or one that stood behind the rollback.
 
     `heard_ms` is when it was last known to fire, by `source`; `over_ms` when it was over. `suppressed` says by
-    what Alertmanager keeps it to itself (silenced, inhibited): that it ends may never be told.
+    what Alertmanager keeps it to itself (silenced, inhibited): that it ends may never be told. `shared`: it is
+    about several instances at once, and others of them still run what this one left.
     """
 
     fingerprint: str
@@ -49,6 +50,7 @@ class Trouble:
     over_ms: int | None = None
     suppressed: str = ""
     source: str = "ledger"
+    shared: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +126,10 @@ def _while_it_fires(seen: Seen) -> Verdict | NotYet:
         return _suppressed(seen)
     if seen.blind:
         return _blind(seen)
+    return _shared() if any(one.shared for one in firing) else _not_heard(seen)
+
+
+def _not_heard(seen: Seen) -> Verdict:
     return Verdict(
         Proof.INCONCLUSIVE,
         Reason.NOT_HEARD,
@@ -137,9 +143,13 @@ def _in_the_quiet(seen: Seen) -> Verdict | NotYet:
     quiet_ms, until_ms = _quiet_ms(seen), _until_ms(seen)
     quiet_at_ms = _last_heard_ms(seen) + quiet_ms
     if seen.now_ms < quiet_at_ms:
-        back = next((one for one in seen.troubles if (one.heard_ms or 0) > until_ms), None)
-        if back is not None and seen.now_ms >= until_ms + quiet_ms and _is_evidence(back, seen):
-            return Verdict(Proof.INEFFECTIVE, Reason.STILL_FIRING, _still_fires(back, seen))
+        back = [one for one in seen.troubles if (one.heard_ms or 0) > until_ms]
+        if back and seen.now_ms >= until_ms + quiet_ms:
+            proof = next((one for one in back if _is_evidence(one, seen)), None)
+            if proof is not None:
+                return Verdict(Proof.INEFFECTIVE, Reason.STILL_FIRING, _still_fires(proof, seen))
+            if any(one.shared for one in back):
+                return _shared()
         return NotYet(quiet_at_ms, f"no alert fires; it must stay so for {quiet_ms / 1000:g} s")
     doubt = _doubt(seen)
     if doubt is None:
@@ -215,6 +225,16 @@ def _suppressed(seen: Seen) -> Verdict:
     return Verdict(Proof.INCONCLUSIVE, Reason.ALERT_SUPPRESSED, said)
 
 
+def _shared() -> Verdict:
+    """Say that a whole service's alert proves nothing of one wave, in neither direction."""
+    said = (
+        "an alert that names no instance goes on, and others of the campaign still run what this one left: of "
+        "this one it says nothing. Look at the instance itself, and take the others back by hand if it is well; "
+        "with `running:`, or with `waves: [100%]`, the rule can be judged"
+    )
+    return Verdict(Proof.INCONCLUSIVE, Reason.OTHERS_STILL_RUN_IT, said)
+
+
 def _blind(seen: Seen) -> Verdict | NotYet:
     """Wait for monitoring that is away: people need it back, and no verdict without it."""
     last_ms = _until_ms(seen) + _quiet_ms(seen)
@@ -231,7 +251,9 @@ def _still_fires(trouble: Trouble, seen: Seen) -> str:
 
 
 def _is_evidence(trouble: Trouble, seen: Seen) -> bool:
-    """Whether it was heard firing so long after the change that it cannot speak of the time before."""
+    """Whether it was heard firing too long after the change to speak of the time before, and not of others."""
+    if trouble.shared:
+        return False
     drained_ms = seen.changed_ms + min(_DRAINS_MS, seen.cleared_within_s * 500)
     return trouble.heard_ms is not None and trouble.heard_ms > drained_ms
 

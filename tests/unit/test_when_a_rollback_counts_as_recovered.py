@@ -36,6 +36,11 @@ def over(at_min: float, heard_min: float = -1) -> Trouble:
     return Trouble("f1", firing=False, over_ms=at_ms, heard_ms=heard_ms)
 
 
+def shared(one: Trouble) -> Trouble:
+    """Make it an alert of several instances, of which others still run what this one left."""
+    return replace(one, shared=True)
+
+
 YES, NO = Fact(True, "Prometheus up"), Fact(False, "Prometheus up")
 TRUE, FALSE, UNKNOWN = (Checked("shop_orders > 0", holds) for holds in (True, False, None))
 SILENCED = "silenced"
@@ -64,6 +69,19 @@ CASES = {
     "one is over, another fires": (seen(15, over(1), fires(14)), "ineffective still-firing"),
     "comes and goes for ever": (seen(26, over(25, heard_min=24)), "ineffective still-firing"),
     "came back, and is quiet by now": (seen(36, over(25, heard_min=24)), "recovered cleared"),
+    # It is about all of the service, and others still run the release.
+    "a service's alert goes on": (seen(15, shared(fires(12))), "inconclusive others-still-run-it"),
+    "a service's alert, not yet the end": (seen(14, shared(fires(12))), 15),
+    "a service's alert, and one about this instance": (
+        seen(15, shared(fires(12)), fires(12)), "ineffective still-firing"
+    ),
+    "a service's alert, a check is false": (
+        seen(15, shared(fires(12)), checks=(FALSE,)), "ineffective check-not-met"
+    ),
+    "a service's alert comes and goes": (
+        seen(26, shared(over(25, heard_min=24))), "inconclusive others-still-run-it"
+    ),
+    "a service's alert is over": (seen(12, shared(over(1))), "recovered cleared"),
     # Nobody is told of it.
     "silenced": (seen(15, fires(12, SILENCED)), "inconclusive alert-suppressed"),
     "silenced, and not yet the end": (seen(14, fires(12, SILENCED)), 15),
@@ -122,6 +140,7 @@ troubles = st.builds(
     heard_ms=st.none() | times,
     over_ms=st.none() | times,
     suppressed=st.sampled_from(["", "", "silenced", "inhibited"]),
+    shared=st.booleans(),
 )
 checks = st.builds(Checked, promql=st.just("up == 1"), holds=st.sampled_from([True, False, None]))
 anything = st.builds(
@@ -178,7 +197,8 @@ def test_ineffective_is_never_said_without_evidence_from_after_the_change(known)
     """A firing heard after it, or a check that is false now; and never before cleared-within is over."""
     found = judge(known)
     if isinstance(found, Verdict) and found.outcome is Proof.INEFFECTIVE:
-        heard = any((one.heard_ms or 0) > known.changed_ms and not one.suppressed for one in known.troubles)
+        own = [one for one in known.troubles if not one.shared]
+        heard = any((one.heard_ms or 0) > known.changed_ms and not one.suppressed for one in own)
         assert heard or any(one.holds is False for one in known.checks)
         assert known.now_ms >= known.changed_ms + int(1000 * known.cleared_within_s)
 
@@ -191,6 +211,9 @@ BLINDER = {
     "checks unknown": lambda known: replace(known, checks=tuple(replace(one, holds=None) for one in known.checks)),
     "silenced": lambda known: replace(
         known, troubles=tuple(replace(one, suppressed="silenced") for one in known.troubles)
+    ),
+    "of others too": lambda known: replace(
+        known, troubles=tuple(replace(one, shared=True) for one in known.troubles)
     ),
     "never heard": lambda known: replace(
         known, troubles=tuple(replace(one, heard_ms=None) if one.firing else one for one in known.troubles)

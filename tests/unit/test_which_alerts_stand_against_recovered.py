@@ -39,6 +39,7 @@ def rule(target: str) -> Rule:
 BY_INSTANCE = rule(
     '{hosts: {instance: "{{ $labels.instance }}"}, service: shop, running: "{{ $labels.version }}"}'
 )
+OF_ALL = rule("{hosts: {}, service: shop, arrived-within: 15m}")
 OF_SERVICE = rule('{hosts: {}, service: shop, running: "{{ $labels.version }}"}')
 
 
@@ -194,3 +195,31 @@ def test_an_alert_of_the_service_that_goes_on_elsewhere():
     by_instance = troubles(BY_INSTANCE)
     by_instance.of_rollback([replace(episode(alert(version="v2"), over_ms=None))])
     assert [one.firing for one in by_instance.all()] == [True]
+
+
+@pytest.mark.parametrize(
+    ("by", "labels", "others_wait", "shared"),
+    [
+        (OF_ALL, {"instance": ""}, True, True),
+        (OF_ALL, {"instance": ""}, False, False),
+        (OF_ALL, {"instance": "unheard-of"}, True, True),
+        (OF_SERVICE, {"instance": "", "version": "v1"}, True, False),
+        (BY_INSTANCE, {}, True, False),
+        (None, {}, True, False),
+    ],
+)
+def test_an_alert_of_the_whole_service_is_shared_while_others_wait_for_their_wave(by, labels, others_wait, shared):
+    """Not where it names the instance or its release, and not in the last wave."""
+    found = Troubles(places(by, runs("v1")), CHANGED, NOW, others_wait)
+    found.of_rollback([episode(alert(**labels), over_ms=None)])
+    (one,) = found.all()
+    assert (one.firing, one.shared) == (True, shared)
+
+
+def test_an_alert_that_leads_to_one_instance_alone_is_not_shared():
+    """The rule selects; the alert names all the same. One that cannot be placed now is not held against it."""
+    found = Troubles(places(OF_ALL, runs("v1")), CHANGED, NOW, others_wait=True)
+    found.of_rollback([episode(alert(), over_ms=None)])
+    assert [one.shared for one in found.all()] == [False]
+    unsure = places(OF_ALL, runs("v1"), Transient(Reason.UNREACHABLE, "the cluster does not answer"))
+    assert unsure.is_shared(alert())

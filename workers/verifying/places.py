@@ -65,6 +65,19 @@ class Places:
             return False
         return named not in self.seen.names
 
+    def is_shared(self, alert: Alert) -> bool:
+        """Tell whether an alert is not known to be about one instance alone.
+
+        One that names a release is not asked about: it stops counting once the instance is seen to run another.
+        """
+        if self.rule is None or self.rule.target.running is not None or _names_one(self.rule):
+            return False
+        try:
+            located, _ = self.finder().find(unscoped(self.rule), alert, ())
+        except (Permanent, Transient):
+            return True
+        return len({one.instance.id for one in located}) != 1
+
     def _find(self, rule: Rule, alert: Alert) -> bool:
         try:
             located, _ = self.finder().find(unscoped(rule), alert, ())

@@ -18,11 +18,15 @@ from workers.verifying.places import Places
 
 @dataclass(slots=True)
 class Troubles:
-    """Collects for one look. `now_ms` is the ledger's time, which what fires now is dated by."""
+    """Collects for one look. `now_ms` is the ledger's time, which what fires now is dated by.
+
+    `others_wait`: other instances of the campaign still run what this one left.
+    """
 
     places: Places
     changed_ms: int
     now_ms: int
+    others_wait: bool = False
     alerts: dict[str, Alert] = field(default_factory=dict)
     _known: dict[str, Trouble] = field(default_factory=dict)
 
@@ -58,7 +62,11 @@ class Troubles:
 
     def all(self) -> tuple[Trouble, ...]:
         """Return them, each once."""
-        return tuple(self._known.values())
+        if not self.others_wait:
+            return tuple(self._known.values())
+        return tuple(
+            replace(one, shared=self.places.is_shared(self.alerts[name])) for name, one in self._known.items()
+        )
 
     def _counts(self, alert: Alert) -> bool:
         if alert.fingerprint in self._known:

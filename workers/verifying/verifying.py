@@ -8,7 +8,9 @@ from dataclasses import dataclass
 
 from controller.ledger import Episode, Rollback, RosterEntry
 from controller.ledger.booking import OTHERS_MOST
+from rules.campaigns import members_of
 from rules.errors import Permanent
+from rules.facts import MemberState
 from rules.instances import HostInstance, Instance, read_instance
 from rules.verification import Seen
 from workers.finding import Finder
@@ -97,7 +99,7 @@ class _Look:
         rule = self.site.house.rules.by_digest(self.rollback.rule_digest)
         present = self._present()
         places = Places(self.rollback.instance, rule, self.verifying.finder, present)
-        troubles = Troubles(places, self.changed_ms, self.now_ms)
+        troubles = Troubles(places, self.changed_ms, self.now_ms, self._others_wait())
         until = time.monotonic() + _BUDGET_S
         of_prometheus, of_alertmanager = Asking(until), Asking(until)
 
@@ -126,6 +128,13 @@ class _Look:
             gone=watch.gone,
             blind=of_alertmanager.blind or of_prometheus.blind or places.unknown,
         )
+
+    def _others_wait(self) -> bool:
+        """Whether other instances of the campaign still run what this one left."""
+        if not self.rollback.campaign:
+            return False
+        booked = self.site.ledger.booking.read(self.rollback.campaign, self.rollback.service)
+        return any(member.state is MemberState.WAITING for member in members_of(booked.campaign))
 
     def _present(self) -> RosterEntry | None:
         """Return the instance as it was seen since the change; None where it was not yet."""
