@@ -22,7 +22,8 @@ from rules.templates import LabelMissing
 from workers.finding import Finder
 from workers.looks import Looks
 from workers.runner.lease import Lease, Stopping, boot_time
-from workers.runner.stretch import RULE_SPREADS_S, UNREADABLE
+from workers.runner.stretch import UNREADABLE
+from workers.runner.wanted import RULE_SPREADS_S
 from workers.site import Site
 from workers.terms import Terms
 
@@ -182,7 +183,9 @@ class _Resolving:
         self.site.ledger.outbox.put(message, f"held:{episode.fingerprint}:{rule.digest}:{decision.reason}")
 
     def _age_s(self) -> float:
-        return (self.taken.now_ms - int(self.taken.record.get("#at") or 0)) / 1000
+        """How old this notification is; one whose time cannot be read is older than any wait."""
+        at = self.taken.record.get("#at", "")
+        return (self.taken.now_ms - (int(at) if at.isdecimal() and len(at) < 20 else 0)) / 1000
 
     def _decide(self, episode: Episode, rule: Rule) -> Decision:
         if not episode.open:

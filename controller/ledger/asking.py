@@ -39,10 +39,14 @@ class Asking:
         return ident
 
     def question(self, ident: str) -> dict[str, Any] | None:
-        """Read and take the question; None when it lapsed or somebody else has it."""
+        """Read and take the question; None when it lapsed, is no question, or somebody else has it."""
         with translated():
             text = self._client.getdel(key("ask", ident))
-        return orjson.loads(text) if text else None
+        try:
+            found = orjson.loads(text or "null")
+        except ValueError:
+            return None
+        return found if isinstance(found, dict) else None
 
     def answer(self, ident: str, answer: Mapping[str, Any]) -> None:
         """Answer a question."""

@@ -28,6 +28,8 @@ class Taken:
     episodes: tuple[Episode, ...]
     book: str
     left: Mapping[str, int]
+    unreadable: str = ""
+    """What is wrong with a journal that cannot be read; it is empty then, and nobody may go by it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,7 @@ class Leases:
         if answer[0] == "busy":
             return Busy(answer[1])
         _, lease, token, fence, now, record, journal, episodes, book, left = answer
+        entries, unreadable = _entries(journal)
         return Taken(
             lease=lease,
             id=ident,
@@ -66,10 +69,11 @@ class Leases:
             fence=int(fence),
             now_ms=int(now),
             record=pairs(record),
-            journal=tuple(orjson.loads(entry) for entry in journal),
+            journal=entries,
             episodes=tuple(Episode.of(fingerprint, pairs(raw)) for fingerprint, raw in episodes),
             book=book,
-            left={release: int(at) for release, at in pairs(left).items()},
+            left={release: int(at) if at.isdecimal() else int(now) for release, at in pairs(left).items()},
+            unreadable=unreadable,
         )
 
     def renew(self, lease: str, token: str, ident: str) -> bool:
@@ -84,3 +88,17 @@ class Leases:
         """Mint a fence above one that the target has seen; None means the lease is lost."""
         answer = self._scripts.run("raise", lease, token, seen)
         return (answer[0], int(answer[1])) if answer else None
+
+
+def _entries(journal: list[str]) -> tuple[tuple[Mapping[str, object], ...], str]:
+    """Return a journal's entries, or none and what is wrong with the first that is no entry."""
+    read: list[Mapping[str, object]] = []
+    for at, text in enumerate(journal, 1):
+        try:
+            entry = orjson.loads(text)
+        except ValueError:
+            entry = None
+        if not isinstance(entry, dict) or not isinstance(entry.get("kind"), str):
+            return (), f"entry {at} of its journal is no entry of ours"
+        read.append(entry)
+    return tuple(read), ""

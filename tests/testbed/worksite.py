@@ -30,6 +30,8 @@ TERMS = Terms(steady_s=0, healthy_within_s=5, initial_s=0.01, max_s=0.05, attemp
 class NoRules:
     """Rules that know every digest they are told about."""
 
+    rules: tuple[()] = ()
+
     def __init__(self) -> None:
         self.known: set[str] = set()
 

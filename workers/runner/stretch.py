@@ -6,10 +6,9 @@ from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
 
-import orjson
 import structlog
 
-from controller.ledger import AskAgain, Busy, End, Gone, Hold, LeaseLost, Rollback, State, Taken
+from controller.ledger import Busy, End, Gone, Hold, LeaseLost, Rollback, State, Taken
 from rules.decisions import Reason
 from rules.errors import NotYet, Permanent, RollbackError, Transient
 from rules.instances import read_instance
@@ -18,15 +17,14 @@ from rules.plans import Plan
 from workers.driver import Driver
 from workers.runner.aftermath import LOOK_AT_ALERTS_S, Aftermath, Undo
 from workers.runner.arrived import arrival_of
-from workers.runner.backoff import pause_s
 from workers.runner.consequences import Consequences
 from workers.runner.journal import Journal
-from workers.runner.judging import is_let_go
 from workers.runner.lease import Lease, Stopping, boot_time
+from workers.runner.otherwise import Otherwise
 from workers.runner.preparing import Preparing
 from workers.runner.progress import Progress
 from workers.runner.steps import Steps
-from workers.runner.waits import Asks, HeldBack
+from workers.runner.wanted import require_still_wanted
 from workers.runner.wayback import WayBack
 from workers.site import Site
 from workers.terms import Terms
@@ -34,16 +32,8 @@ from workers.verifying import Verifying
 
 log = structlog.get_logger(__name__)
 
-RULE_SPREADS_S = 120
-"""How long a changed rule file may take to reach every machine."""
 UNREADABLE = (ValueError, LookupError, TypeError, AttributeError)
 """What a record, a plan or an answer raises that is not as this version knows it."""
-_ENDS = {
-    Reason.RESOLVED: End.RESOLVED,
-    Reason.CANCELLED: End.CANCELLED,
-    Reason.SUPERSEDED: End.SUPERSEDED,
-    Reason.EXPIRED: End.EXPIRED,
-}
 _WORTH_THE_WAY_BACK = frozenset(
     {Reason.NOT_HEALTHY, Reason.NOT_STEADY, Reason.COMMAND_FAILED, Reason.PROGRESS_DEADLINE}
 )
@@ -79,6 +69,8 @@ def _hold_unreadable(site: Site, taken: Taken, error: Exception) -> None:
 
 class _Stretch:
     def __init__(self, site: Site, taken: Taken, lease: Lease, since: float, job: str) -> None:
+        if taken.unreadable:
+            raise ValueError(taken.unreadable)
         self._site = site
         self._job = job
         self._ledger = site.ledger
@@ -104,13 +96,14 @@ class _Stretch:
         except LeaseLost:
             self._log.warning("rollback.lease_lost", state=self._progress.state)
         except Stopping:
-            self._park(Reason.SHUTDOWN, "the worker was asked to stop; another carries on", 0)
+            detail = "the worker was asked to stop; another carries on"
+            self._progress.park(Reason.SHUTDOWN, detail, 0, seen=self._seen())
         except NotYet as e:
-            self._wait(e)
+            self._otherwise().wait(e)
         except Transient as e:
-            self._try_again(e)
+            self._otherwise().try_again(e)
         except Permanent as e:
-            self._give_up(e)
+            self._otherwise().give_up(e)
         except UNREADABLE as e:  # a plan or a journal that another version wrote, or that is damaged
             self._log.exception("rollback.unreadable")
             self._progress.hold(Reason.RECORD_UNREADABLE, f"what is recorded of it cannot be carried out: {e!r}")
@@ -137,6 +130,18 @@ class _Stretch:
                 self._aftermath().reconsider()
             case State.ENDED:
                 return
+
+    def _otherwise(self) -> Otherwise:
+        return Otherwise(
+            self._rollback,
+            self._terms,
+            self._progress,
+            self._journal,
+            self._consequences,
+            self._site,
+            now_ms=self._now_ms,
+            seen=self._seen(),
+        )
 
     # -- before the first change
 
@@ -180,9 +185,7 @@ class _Stretch:
             raise
 
     def _require_still_wanted(self) -> None:
-        self._ask_the_rule()
-        if self._taken.episodes and not any(e.open for e in self._taken.episodes):
-            raise Permanent(Reason.RESOLVED, "every alert behind this rollback resolved before the first change")
+        require_still_wanted(self._site, self._taken, self._rollback, self._consequences)
 
     def _prepared(self) -> Preparing:
         self._preparing = Preparing(self._site, self._reach(), self._journal, self._lease, self._taken)
@@ -191,29 +194,6 @@ class _Stretch:
     def _left(self) -> frozenset[str]:
         oldest_ms = self._taken.now_ms - self._site.numbers.left_kept_s * 1000
         return frozenset(release for release, at_ms in self._taken.left.items() if at_ms > oldest_ms)
-
-    def _ask_the_rule(self) -> None:
-        """Raise unless the rule still stands as it was when it opened this rollback.
-
-        Files reach machines at different times, so a rule that is unknown here is first waited for.
-        """
-        rollback = self._rollback
-        if not rollback.rule_digest or self._site.house.rules.by_digest(rollback.rule_digest) is not None:
-            return
-        problem = f"rule {rollback.rule} was changed or taken away before the first change"
-        if self._taken.now_ms - rollback.opened_ms < RULE_SPREADS_S * 1000:
-            raise NotYet(Reason.RULE_CHANGED, problem, retry_after_s=5)
-        self._ask_the_new_rule()
-        self._consequences.held(rollback, Reason.RULE_CHANGED, f"{problem}; what it says now is asked instead")
-        raise Permanent(Reason.RULE_CHANGED, problem)
-
-    def _ask_the_new_rule(self) -> None:
-        """Have the alerts put before the rule as it is now, once this rollback has ended."""
-        rules = self._site.house.rules
-        for episode in self._taken.episodes:
-            for rule in rules.match(episode.alert.labels) if episode.open else ():
-                if rule.name == self._rollback.rule:
-                    self._ledger.rollbacks.wait_behind(self._rollback.id, episode.fingerprint, rule.digest)
 
     def _reach(self) -> Driver:
         if self._driver is None:
@@ -317,101 +297,5 @@ class _Stretch:
             self._site.numbers,
         )
 
-    # -- what went otherwise
-
-    def _park(
-        self,
-        reason: Reason,
-        detail: str,
-        pause_s: float,
-        *,
-        attempts: int | None = None,
-        since_ms: int | None = None,
-    ) -> None:
-        self._progress.park(reason, detail, pause_s, attempts=attempts, seen=self._seen(), since_ms=since_ms)
-
-    def _hold_back(self, held: HeldBack) -> None:
-        """Wait for what a guard waits for; a person is told of what may need them."""
-        fields = {"reason": str(held.reason), "detail": str(held)}
-        if held.tells:
-            fields |= {"held_since": str(self._rollback.held_ms or self._now_ms()), "held_for": str(held.reason)}
-            campaign = held.campaign or self._rollback.campaign
-            rollback = replace(self._rollback, campaign=campaign)
-            self._consequences.held(rollback, held.reason, str(held), held.judgement)
-            if not self._rollback.approved:  # nobody can say yes now, and it is no silence: it is asked anew
-                fields["asked"] = ""
-        elif is_let_go(self._rollback, held.reason, self._now_ms()):
-            fields["held_since"] = ""
-        self._progress.wait_for(fields, held.retry_after_s, seen=self._seen())
-
-    def _ask_a_person(self, asks: Asks) -> None:
-        """Wait for `approve` or `deny`; a plan that is asked anew takes back what was approved before."""
-        fields = {"reason": str(asks.reason), "detail": str(asks)}
-        asked = self._rollback.asked
-        if asked.get("plan") != asks.approval:
-            asked = {
-                "plan": asks.approval,
-                "from": asks.plan.from_release,
-                "to": asks.plan.to_release,
-                "until_ms": self._now_ms() + round(self._site.policy.asks_for_s * 1000),
-            }
-            fields |= {"asked": orjson.dumps(asked).decode(), "approved": "", "approved_by": ""}
-            self._consequences.asked(self._rollback, asks.judgement, asked)
-        if is_let_go(self._rollback, asks.reason, self._now_ms()):
-            fields["held_since"] = ""
-        pause_s = asks.pause_s(int(asked["until_ms"]), self._now_ms())
-        self._progress.wait_for(fields, pause_s, seen=self._seen())
-
     def _seen(self) -> str:
         return self._preparing.arrival if self._preparing and not self._progress.committed else ""
-
-    def _wait(self, error: NotYet) -> None:
-        """Wait for what has not come; before the commit not for ever, for that costs no attempts."""
-        if isinstance(error, HeldBack):
-            self._hold_back(error)
-            return
-        if isinstance(error, Asks):
-            self._ask_a_person(error)
-            return
-        if error.reason is Reason.MONITORING_BLIND:
-            self._consequences.held(self._rollback, error.reason, str(error))
-        if self._progress.committed:
-            self._park(error.reason, str(error), error.retry_after_s)
-            return
-        since_ms = self._rollback.waits_ms or self._now_ms()
-        waited_s = (self._now_ms() - since_ms) / 1000
-        if waited_s > self._site.numbers.acting_deadline_s:
-            self._give_up(Permanent(error.reason, f"{str(error).rstrip('.')}. Waited for it {waited_s:.0f} s."))
-            return
-        self._park(error.reason, str(error), error.retry_after_s, since_ms=since_ms)
-
-    def _try_again(self, error: Transient) -> None:
-        attempts = self._rollback.attempts + 1
-        if attempts >= self._terms.attempts:
-            self._exhausted(error, attempts)
-            return
-        self._park(error.reason, str(error), pause_s(self._terms, attempts), attempts=attempts)
-
-    def _hold(self, reason: Reason, detail: str) -> None:
-        """Stop where nobody can know, and tell people."""
-        if self._progress.state is not State.HELD:
-            self._consequences.held(self._rollback, reason, detail)
-        self._progress.hold(reason, detail)
-
-    def _exhausted(self, error: Transient, attempts: int) -> None:
-        detail = f"{str(error).rstrip('.')}. Tried {attempts} times."
-        if self._progress.committed:
-            self._hold(Reason.UNKNOWN_STATE if self._journal.changed() else error.reason, detail)
-        else:
-            self._progress.end(End.FAILED, error.reason, detail, changed=False, ask_again="joins")
-
-    def _give_up(self, error: Permanent) -> None:
-        if self._progress.committed:
-            self._hold(error.reason, str(error))
-            return
-        outcome = _ENDS.get(error.reason, End.REFUSED)
-        again: AskAgain = "joins" if outcome in (End.REFUSED, End.SUPERSEDED) else ""
-        self._progress.end(outcome, error.reason, str(error), changed=False, ask_again=again)
-        self._consequences.closed(
-            self._rollback
-        )  # it may have been the last that the others waited to be told with

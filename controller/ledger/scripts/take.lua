@@ -12,7 +12,8 @@ local k = key('lease', lease)
 local token = redis.call('GET', k)
 if token and string.sub(token, 1, #holder + 1) ~= holder .. ':' then return {'busy', token} end
 if not token then
-  local last = tonumber(redis.call('GET', key('fence', lease)) or '0')
+  local last = tonumber(redis.call('GET', key('fence', lease)) or nil) or 0
+  if not (last > 0 and last < 1e15) then last = 0 end      -- we never wrote that: the target's own is what counts
   local fence = ms(math.max(last + 1, now))
   token = holder .. ':' .. fence
   redis.call('SET', key('fence', lease), fence)
