@@ -26,7 +26,7 @@ def silent() -> Iterator[socket.socket]:
         yield listening
 
 
-def test_a_rollback_that_waits_for_its_time_is_rung_for(
+def test_trap_06_alertmanager_hangs_while_a_rollback_waits_for_its_time(
     tmp_path: Path, redis_server: Redis, canary: LocalShop, stable: LocalShop, silent: socket.socket
 ) -> None:
     """Only the reconciler rings for it, and by then Alertmanager has been asked, and hangs."""
