@@ -11,11 +11,12 @@ import pytest
 from testbed.alertmanager import body
 from testbed.cluster import Cluster
 from testbed.installation import Installation
-from testbed.kube_shop import KubeShop, gone_back, kube_installation, kube_rules, resolved
+from testbed.kube_shop import SERVICE, KubeShop, gone_back, kube_installation, kube_rules, resolved
 from testbed.paused import SHORT, Paused, stops_at
 from testbed.prometheus import prometheus
 from testbed.redis import Redis
 from testbed.wait import stays, until
+from testbed.workloads import NAME, statefulset
 
 UNDO = {"healthy-within": "60s", "steady": "0s", "cleared-within": "2s", "on-ineffective": "undo"}
 HEARD_OFTEN = {"heard_write_every_s": 0.1, "observe_every_s": 1}
@@ -92,7 +93,7 @@ def test_what_did_not_help_is_brought_back_once_and_the_count_that_somebody_set_
         assert generation(kube_shop) == before + 3
 
 
-def test_a_check_that_is_not_met_brings_back_what_was_there(
+def test_a_check_that_is_not_met_brings_a_statefulset_back_to_what_was_there(
     tmp_path: Path, redis_server: Redis, cluster: Cluster, kube_shop: KubeShop
 ) -> None:
     """Its alert is over; what a real Prometheus says afterwards is not what the rule wants."""
@@ -107,14 +108,19 @@ def test_a_check_that_is_not_met_brings_back_what_was_there(
             more=more,
         )
         with kube.running():
-            released(kube_shop)
-            firing = kube_shop.alert(deployment="web-canary")
+            labels = {NAME: SERVICE, "track": "canary"}
+            made = statefulset("db", cluster.image("v1"), labels=labels, pod_labels=labels, replicas=1)
+            cluster.roll(made, kube_shop.namespace)
+            kube_shop.release("StatefulSet", "db", "v2")
+            cluster.wait_rolled_out("StatefulSet", kube_shop.namespace, "db")
+            firing = kube_shop.alert(statefulset="db")
             kube.notify(body(firing))
-            gone_back(kube, kube_shop)
+            until(lambda: kube_shop.tag("StatefulSet", "db") != "v2", within_s=40, what="it goes back")
             kube.notify(body(resolved(firing)))
             rollback = ends(kube)
-    assert (rollback["outcome"], rollback["reason"]) == ("ineffective", "check-not-met")
-    assert kube_shop.tag(*CANARY) == "v2"
+            assert (rollback["outcome"], rollback["reason"]) == ("ineffective", "check-not-met")
+            assert kube_shop.tag("StatefulSet", "db") == "v2"
+            cluster.wait_rolled_out("StatefulSet", kube_shop.namespace, "db")
 
 
 def test_a_release_that_came_before_the_verdict_is_left_alone(undoes: Installation, kube_shop: KubeShop) -> None:
