@@ -48,6 +48,13 @@ chaos: $(DEV) ## Kill, stop and disturb real processes by seeds, and check what 
 	@PYTHONPATH=tests $(BIN)/python -m chaos --seeds $(SEEDS) $(if $(SEED),--seed $(SEED)) \
 	    $(if $(JOBS),--jobs $(JOBS)) $(if $(JSON),--json $(JSON))
 
+# TARGET=name for one of them, SEED=n for the same cases again, REPLAY=… for the one that a crash was told with.
+CASES ?= 100000
+.PHONY: fuzz
+fuzz: $(DEV) ## Feed odd input to the receiver, the API and every file loader; CASES, TARGET, SEED, REPLAY, JOBS
+	@PYTHONPATH=tests $(BIN)/python -m fuzz --cases $(CASES) $(if $(TARGET),--target $(TARGET)) \
+	    $(if $(SEED),--seed $(SEED)) $(if $(REPLAY),--replay $(REPLAY)) $(if $(JOBS),--jobs $(JOBS))
+
 ROUNDS ?= 10
 .PHONY: durability
 durability: $(DEV) ## Kill Redis under load in each way to set it up, and count what is lost; ROUNDS

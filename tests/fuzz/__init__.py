@@ -1,0 +1,1 @@
+"""Feeds everything that strangers or typing mistakes can reach with odd input; `make fuzz` runs it."""
