@@ -31,14 +31,14 @@ def test_trap_06_alertmanager_hangs_while_a_rollback_waits_for_its_time(
 ) -> None:
     """Only the reconciler rings for it, and by then Alertmanager has been asked, and hangs."""
     inventory = local_inventory(canary=canary.entry("canary"), stable=stable.entry("stable"))
-    waits = rules(when={"matchers": ['alertname="ShopFails"'], "for": "4s"})
+    waits = rules(when={"matchers": ['alertname="ShopFails"'], "for": "3s"})
     url = f"http://127.0.0.1:{silent.getsockname()[1]}"
     more = {
         "numbers": {"group_interval_s": 1},
         "alertmanager": {"url": url, "receiver": "rollback.controller", "timeout_s": HANGS_FOR_S},
     }
     installed = Installation(tmp_path / "installed", redis_server.url, waits, inventory, more=more)
-    with installed.running(), silent.accept()[0] as hanging:
+    with installed.running() as (_, machine), silent.accept()[0] as hanging:
         assert hanging.recv(1000).startswith(b"GET /api/v2/status")
         installed.notify(body(alert(canary.labels(), starts_at=stamp(0))))
         until(
@@ -47,3 +47,4 @@ def test_trap_06_alertmanager_hangs_while_a_rollback_waits_for_its_time(
             what="it waits for its time",
         )
         until(lambda: canary.running() == "v1.2.0", within_s=GOES_ON_WITHIN_S, what="the canary goes back")
+        machine.kill()

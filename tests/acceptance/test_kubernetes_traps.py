@@ -53,10 +53,13 @@ def test_trap_11_one_alert_about_a_deleted_pod_beside_one_about_a_living_pod(
 
     Whose pod it was is known as long as its ReplicaSet is there: that one goes back like its neighbour.
     """
+    for name in ("web-canary", "cart-canary", "old-canary"):
+        made = kube_shop.manifest(name, "v1", "canary", service=name, replicas=1)
+        kube_shop.cluster.apply(made, kube_shop.namespace)
+    for name in ("web-canary", "cart-canary", "old-canary"):
+        kube_shop.cluster.wait_rolled_out("Deployment", kube_shop.namespace, name)
     for name in ("web-canary", "cart-canary"):
-        kube_shop.deploy(name, "v1", "canary", service=name, replicas=1)
         kube_shop.release("Deployment", name, "v3")
-    kube_shop.deploy("old-canary", "v1", "canary", service="old", replicas=1)
     (orphaned,) = kube_shop.pod_names("old-canary")
     kube_shop.cluster.delete("Deployment", kube_shop.namespace, "old-canary")
     living = until(lambda: kube_shop.new_pods("web-canary", "v3"), within_s=30, what="a bad pod")[0]
@@ -102,7 +105,7 @@ def test_trap_15_a_template_that_its_controller_has_not_observed_is_no_rollback_
         assert stale["status"]["availableReplicas"] == stale["status"]["updatedReplicas"] == 1
         stays(
             lambda: rollback(kube, kube_shop, "web-canary")["state"] in {"acting", "parked"},
-            for_s=4,
+            for_s=3,
             what="what nobody has taken up is still being done",
         )
         assert kube_shop.new_pods("web-canary", "v2"), "nothing has become of it yet"
