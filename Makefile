@@ -20,10 +20,12 @@ help: ## Say what can be made
 demo: $(RUNTIME) ## Install into .venv and show the main job, start to end, on this machine
 	@$(BIN)/rollbackctl demo
 
+# Tests mostly wait for real parts, so more of them run side by side than there are cores; TEST_JOBS=0: one at a time.
+TEST_JOBS ?= 3
 .PHONY: test
 test: $(DEV) ## Run all tests; as root on Debian, install and start the real parts they need
 	@PYTHONPATH=tests $(BIN)/python -m testbed.prepare
-	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest --numprocesses $(TEST_JOBS) --dist loadgroup $(PYTEST_ARGS)
 
 .PHONY: lint
 lint: $(DEV) ## Check style, types and the arrows between the rooms of the house

@@ -34,6 +34,13 @@ def pytest_runtest_makereport(
     return report
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Have tests that run side by side share one cluster: its tests stay on one worker, and so does each file."""
+    for item in items:
+        group = "cluster" if "cluster" in getattr(item, "fixturenames", ()) else str(item.path)
+        item.add_marker(pytest.mark.xdist_group(group))
+
+
 @pytest.fixture(scope="session")
 def booted_hosts() -> Iterator[Hosts]:
     """Boot the hosts of this run: web1, web2 and web3, once."""

@@ -63,7 +63,7 @@ class Dying:
 @pytest.fixture
 def shop(tmp_path: Path, redis_server: Redis) -> Iterator[Shop]:
     """Give a shop whose host is a canary that has just got v1.3.0."""
-    numbers = Numbers(group_interval_s=0.05, heard_write_every_s=0.01)
+    numbers = Numbers(group_interval_s=5, heard_write_every_s=0.01)
     with Shop(tmp_path, redis_server, numbers).serving() as shop:
         shop.with_service(hosts=(Host("web2", "127.0.0.1", {"track": "canary"}, instance="127.0.0.1:9102"),))
         yield shop

@@ -7,6 +7,7 @@ import random
 import signal
 import subprocess
 import threading
+import time
 from pathlib import Path
 
 from testbed.local_service import LocalService, step
@@ -51,19 +52,23 @@ def test_the_link_is_never_missing(tmp_path: Path) -> None:
 def test_killed_at_any_moment(tmp_path: Path) -> None:
     """The script dies at a random moment: old or new, and the next one finds its way."""
     shop, chance = LocalService(tmp_path / "opt"), random.Random(7)
+    began = time.monotonic()
+    for version in VERSIONS:
+        shop.driver().perform(step(shop.plan(version), StepKind.SWITCH), {}, 1, 20)
+    takes_s = (time.monotonic() - began) / len(VERSIONS)
     outcomes = set()
     for number in range(60):
         before = shop.link()
         after = shop.text(VERSIONS[before == shop.text(VERSIONS[0])])
         todo = step(shop.plan(Path(after).name), StepKind.SWITCH)
-        argv = commands.switch(todo.values, number + 1, "r1", 5)
+        argv = commands.switch(todo.values, number + 2, "r1", 5)
         with subprocess.Popen(argv, stdout=subprocess.DEVNULL, start_new_session=True) as script:
             try:
-                script.wait(chance.uniform(0, 0.009))
+                script.wait(chance.uniform(0, 2 * takes_s))
             except subprocess.TimeoutExpired:
                 os.killpg(script.pid, signal.SIGKILL)
         assert shop.link() in (before, after)
         outcomes.add(shop.link() == after)
-        shop.driver().perform(todo, {}, number + 1, 20)
+        shop.driver().perform(todo, {}, number + 2, 20)
         assert shop.link() == after
     assert outcomes == {True, False}

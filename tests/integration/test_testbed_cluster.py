@@ -79,7 +79,7 @@ def test_a_bad_version_stays_unready_while_the_old_one_serves(cluster: Cluster, 
             "Readiness probe failed: HTTP probe failed with statuscode: 404" in e["message"] for e in events
         )
 
-    until(complaint, within_s=20, what="the probe's failure is told")
+    until(complaint, within_s=60, what="the probe's failure is told")
     ready = [container(pod)["ready"] for pod in cluster.pods(namespace)]
     assert sorted(ready) == [False, True, True]
 
