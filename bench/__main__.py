@@ -11,6 +11,7 @@ from testbed.parts import PACKAGES, PartMissingError, install, on_debian_as_root
 
 from bench import machine, tables
 from bench.matching import matching
+from bench.overload import overload
 from bench.reacting import reacting, remembering
 from bench.receiving import receiving
 from bench.undoing import undoing
@@ -45,6 +46,8 @@ def _sections(folder: Path) -> list[str]:
     print(machine.describe(), flush=True)
     print("Receiving, no worker running:", flush=True)
     rows, beside, server = receiving(folder)
+    print("Overload, no worker running:", flush=True)
+    storms = overload(folder / "overload")
     print("Reacting, one at a time:", flush=True)
     reactions = [reacting(folder / f"reacting-{fsync}", fsync) for fsync in ("everysec", "always")]
     print("Undoing in a cluster, one at a time:", flush=True)
@@ -58,6 +61,8 @@ def _sections(folder: Path) -> list[str]:
         tables.received(rows),
         "### Beside webhook",
         tables.beside_webhook(beside),
+        "### Overload",
+        tables.overloaded(storms),
         "### Reacting",
         tables.reacted(reactions),
         "### Undoing in a cluster",

@@ -28,6 +28,17 @@ def sizes(*, server: int, supervisor: int, valkey: int) -> list[Size]:
     return [*found, _size("Valkey", valkey)]
 
 
+def reset_peak(pid: int) -> None:
+    """Let `peak_mb` begin anew."""
+    Path(f"/proc/{pid}/clear_refs").write_text("5")
+
+
+def peak_mb(pid: int) -> float:
+    """Return the most that a process has had in memory since then, shared pages included."""
+    lines = (line.split() for line in Path(f"/proc/{pid}/status").read_text().splitlines())
+    return next(int(words[1]) for words in lines if words[0] == "VmHWM:") / 1024
+
+
 def _children(pid: int) -> list[int]:
     return sorted(int(n) for n in Path(f"/proc/{pid}/task/{pid}/children").read_text().split())
 

@@ -30,7 +30,7 @@ PEER_SIZE = 100
 _SECONDS = 4
 _ROUNDS = 5
 _TOKEN = "a-token-of-24-characters"
-_SHOP = {
+SHOP = {
     "releases": "/opt/shop/releases",
     "current": "/opt/shop/current",
     "restart": {"marker": "/opt/shop/restart"},
@@ -90,7 +90,7 @@ def _receiver(folder: Path, fsync: str) -> Iterator[tuple[_Place, str]]:
     folder.mkdir()
     with valkey(folder, appendfsync=fsync) as server, server.client() as client:
         made = Installation(
-            folder / "installation", server.url, rules(), local_inventory(shop=_SHOP), more=AS_INSTALLED
+            folder / "installation", server.url, rules(), local_inventory(shop=SHOP), more=AS_INSTALLED
         )
         with made.serving():
             info = client.info("server")

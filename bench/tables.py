@@ -8,6 +8,7 @@ from pathlib import Path
 from bench.load import Load
 from bench.matching import Matching
 from bench.memory import Size
+from bench.overload import Storm
 from bench.reacting import Reaction
 from bench.receiving import KINDS, SIZES, Beside, Row
 from bench.undoing import Undoing
@@ -46,6 +47,23 @@ def beside_webhook(found: Iterable[Beside]) -> str:
     """Show both, and the ratio of one turn to the next."""
     lines = [(one.kind, f"{one.ours:,.0f}", f"{one.webhook:,.0f}", f"{one.ratio:.2f}") for one in found]
     return _table(("bodies of 100 alerts", "ours, POSTs/s", "webhook, POSTs/s", "ratio"), lines)
+
+
+def overloaded(found: Iterable[Storm]) -> str:
+    """Show what a storm does to the answers, to Redis and to the server's memory."""
+    lines = [
+        (
+            one.what,
+            f"{one.answered:,}",
+            f"{one.refused:,}",
+            *(f"{seconds:.2f} s" for seconds in (one.p50_s, one.slowest_s)),
+            f"{one.longest_ms:.1f} ms",
+            f"{one.peak_mb:.0f} MB",
+        )
+        for one in found
+    ]
+    head = ("what is sent", "answered", "of it 503", "p50", "slowest", "Redis' longest command", "server's peak")
+    return _table(head, lines)
 
 
 def reacted(found: Iterable[Reaction]) -> str:
