@@ -24,6 +24,8 @@ _WORDS = MappingProxyType(
 )
 _LONGEST_S = 2**63 / 1e9
 """Prometheus counts nanoseconds in 64 bits; longer is an error there, and no duration of ours needs it."""
+_MOST_DIGITS = 19
+"""Of one count. More are too long in any unit, and Python reads no number of thousands of digits."""
 
 
 class DurationError(ValueError):
@@ -37,11 +39,13 @@ def parse_duration(text: str) -> float:
     found = _DURATION.fullmatch(text)
     if not text or found is None:
         raise DurationError(f"{text!r} is not a duration: {_hint(text)}")
-    counts = zip(found.groups(), _SECONDS.values(), strict=True)
-    seconds = sum(int(count) * unit for count, unit in counts if count)
+    digits = [(count or "").lstrip("0") for count in found.groups()]
+    if max(map(len, digits)) > _MOST_DIGITS:
+        raise DurationError(f"{text[:40]!r}… is longer than 292 years: write a shorter duration")
+    seconds = sum(int(count) * unit for count, unit in zip(digits, _SECONDS.values(), strict=True) if count)
     if seconds >= _LONGEST_S:
-        raise DurationError(f"{text!r} is longer than 292 years: write a shorter duration")
-    return seconds
+        raise DurationError(f"{text[:40]!r} is longer than 292 years: write a shorter duration")
+    return float(seconds)
 
 
 def _hint(text: str) -> str:

@@ -79,7 +79,8 @@ def _value(lookup: Lookup, values: Mapping[str, str]) -> str:
 
 def _read(text: str) -> Iterator[str | Lookup]:
     at, trim = 0, False
-    for found in _ACTION.finditer(text):
+    # Past the last closing braces nothing is looked for: from each opening pair it would be, to the very end.
+    for found in _ACTION.finditer(text, 0, text.rfind("}}") + 2):
         yield _trimmed(text[at : found.start()], left=trim, right=bool(found["trim"]))
         yield _lookup(found["inside"], found.start())
         at, trim = found.end(), bool(found["trim_after"])

@@ -24,8 +24,8 @@ _IN_BRACKETS = re.compile(
     r"(?P<end>\])|\[:.*?:\]|\\(?P<sign>[pP])(?:\{(?P<braced>[^}]*)\}|(?P<single>[^{]))|\\.|.", re.DOTALL
 )
 _ASSIGNED = r"\pL\pM\pN\pP\pS\pZ\pC"
-_TOO_MANY = 100_000_000
-"""From here on RE2 takes `a{n}` for plain text, where Go calls it a bad repetition."""
+_TOO_MANY_DIGITS = 9
+"""From a count of so many digits on RE2 takes `a{n}` for plain text, where Go calls it a bad repetition."""
 
 _LONG = """
 letter:L lowercaseletter:Ll modifierletter:Lm otherletter:Lo titlecaseletter:Lt uppercaseletter:Lu
@@ -75,8 +75,8 @@ def _refuse_what_go_refuses(found: re.Match[str]) -> None:
         raise RegexError(r"\C is not supported: use . for any character")
     if found["group"] and not found["group"].isascii():
         raise RegexError(f"the group name {found['group']} is not plain: use letters, digits and _")
-    if any(int(count) >= _TOO_MANY for count in (found["from"], found["to"]) if count):
-        raise RegexError(f"{found[0]} repeats too often: 1000 times is the most")
+    if any(len(count.lstrip("0")) >= _TOO_MANY_DIGITS for count in (found["from"], found["to"]) if count):
+        raise RegexError(f"{found[0][:40]} repeats too often: 1000 times is the most")
 
 
 def _unicode_class(found: re.Match[str], *, brackets: bool) -> str:

@@ -26,6 +26,7 @@ from rules.durations import DurationError, parse_duration, write_duration
         ("1h0m5s", 3605),
         ("1m500ms", 60.5),
         ("007s", 7),
+        ("0" * 5000 + "7s", 7),
     ],
 )
 def test_a_duration_is_so_many_seconds(text: str, seconds: float) -> None:
@@ -53,6 +54,8 @@ def test_a_duration_is_so_many_seconds(text: str, seconds: float) -> None:
         ("5m\n", "write 5m"),
         ("٣s", "write whole numbers with units"),
         ("1000y", "292 years"),
+        ("9" * 400 + "s", "292 years"),
+        ("9" * 5000 + "s", "292 years"),
     ],
 )
 def test_a_mistake_is_answered_with_what_was_meant(text: str, meant: str) -> None:

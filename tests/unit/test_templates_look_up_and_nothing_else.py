@@ -92,6 +92,13 @@ def test_a_template_says_what_it_needs() -> None:
     assert [(lookup.source, lookup.name) for lookup in lookups] == [("labels", "a"), ("annotations", "b")]
 
 
+@pytest.mark.parametrize("text", ["{{" * 200_000, "{{ $labels.a }}" + "{{" * 200_000])
+def test_many_braces_are_refused_as_one_is(text: str) -> None:
+    """Each of them is looked at once."""
+    with pytest.raises(TemplateError, match="never closed"):
+        Template(text)
+
+
 @given(st.text(min_size=1))
 def test_a_value_is_data(value: str) -> None:
     """Whatever a label holds, braces included, it is put in as it is."""

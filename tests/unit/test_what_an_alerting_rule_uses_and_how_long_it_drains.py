@@ -42,6 +42,24 @@ def test_what_is_no_expression_is_not_read(promql):
     assert read_expression(promql) is None or read_expression(promql).reach_s >= 0
 
 
+DEEP = {
+    "a long sum": ("x" + " + x" * 600, {"x"}, 0),
+    "braces in braces": ("(" * 1000 + "rate(y[5m])" + ")" * 1000, {"y"}, 300),
+}
+
+
+@pytest.mark.parametrize(("promql", "metrics", "reach_s"), DEEP.values(), ids=DEEP)
+def test_what_is_nested_deep_is_read(promql, metrics, reach_s):
+    """Rules that a program wrote are; the depth costs no more than the length."""
+    assert read_expression(promql) == Expression(frozenset(metrics), reach_s)
+
+
+@pytest.mark.parametrize("promql", ["x" + "+x" * 9000, "(" * 9000 + "x" + ")" * 9000, "-" * 90_000 + "x"])
+def test_what_would_end_the_process_is_not_read(promql):
+    """The parser descends with what is nested, and nothing catches what becomes of its stack."""
+    assert read_expression(promql) is None
+
+
 def alert(**labels: str) -> Alert:
     """Return an alert with these labels."""
     return Alert("f", "firing", {"alertname": "ShopFails", **labels}, {}, 0)

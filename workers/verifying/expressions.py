@@ -1,8 +1,13 @@
-"""What an alerting rule's expression uses, and how far back it looks: parsed, never searched with patterns."""
+"""What an alerting rule's expression uses, and how far back it looks: parsed, never searched with patterns.
+
+The parser descends, in Rust, with what is nested: text that nests some thousand deep would end the process. Its
+own `walk` takes the third power of the depth, so the tree is gone through here.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import timedelta
 from functools import lru_cache
 
@@ -12,6 +17,9 @@ from promql_parser import MatchOp, MatrixSelector, SubqueryExpr, VectorSelector
 
 log = structlog.get_logger(__name__)
 
+_LONGEST = 4096
+"""Characters of an expression that is read. Ten thousand can nest deep enough to end the process (measured)."""
+_PARTS = ("lhs", "rhs", "expr", "param", "vector_selector")
 _OF_PROMETHEUS_ITSELF = frozenset({"ALERTS", "ALERTS_FOR_STATE"})
 
 
@@ -25,40 +33,42 @@ class Expression:
 
 @lru_cache(maxsize=256)
 def read_expression(promql: str) -> Expression | None:
-    """Read an expression; None where it is none, or one that only a newer parser knows."""
+    """Read an expression; None where it is none, one that only a newer parser knows, or a very long one."""
+    if len(promql) > _LONGEST:
+        log.warning("expression.not_read", promql=promql[:200], error=f"it has more than {_LONGEST} characters")
+        return None
     try:
         tree = promql_parser.parse(promql)
     except ValueError as e:
         log.warning("expression.not_read", promql=promql, error=str(e))
         return None
-    walk = _Walk()
-    promql_parser.walk(tree, walk.enter, walk.leave)
-    return Expression(frozenset(walk.metrics - _OF_PROMETHEUS_ITSELF), walk.longest_s)
+    metrics: set[str] = set()
+    longest_s = 0.0
+    waiting: list[tuple[object, float]] = [(tree, 0.0)]
+    while waiting:
+        node, back_s = waiting.pop()
+        back_s += _looks_back_s(node)
+        longest_s = max(longest_s, back_s)
+        if isinstance(node, VectorSelector):
+            metrics |= _named(node)
+        waiting += [(inner, back_s) for inner in _inside(node)]
+    return Expression(frozenset(metrics - _OF_PROMETHEUS_ITSELF), longest_s)
 
 
-@dataclass(slots=True)
-class _Walk:
-    """Goes through a tree; what is nested looks back by all of its ranges and offsets together."""
+def _inside(node: object) -> Iterator[object]:
+    """Give the nodes right below; what is nested looks back by all of its ranges and offsets together."""
+    yield from (inner for part in _PARTS if (inner := getattr(node, part, None)) is not None)
+    yield from getattr(node, "args", None) or ()
 
-    metrics: set[str] = field(default_factory=set)
-    longest_s: float = 0.0
-    _depth: list[float] = field(default_factory=lambda: [0.0])
 
-    def enter(self, node: object) -> None:
-        back_s = self._depth[-1]
-        if isinstance(node, MatrixSelector):
-            back_s += node.range.total_seconds()
-        elif isinstance(node, SubqueryExpr):
-            back_s += _seconds(node.range) + _seconds(node.offset)
-        elif isinstance(node, VectorSelector):
-            back_s += _seconds(node.offset)
-            self.metrics |= _named(node)
-        self._depth.append(back_s)
-        self.longest_s = max(self.longest_s, back_s)
-
-    def leave(self, node: object) -> None:
-        del node
-        self._depth.pop()
+def _looks_back_s(node: object) -> float:
+    if isinstance(node, MatrixSelector):
+        return float(node.range.total_seconds())
+    if isinstance(node, SubqueryExpr):
+        return _seconds(node.range) + _seconds(node.offset)
+    if isinstance(node, VectorSelector):
+        return _seconds(node.offset)
+    return 0.0
 
 
 def _seconds(told: timedelta | None) -> float:
