@@ -34,10 +34,11 @@ def pytest_runtest_makereport(
     return report
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Have tests that run side by side share one cluster: its tests stay on one worker, and so does each file."""
     for item in items:
-        group = "cluster" if "cluster" in getattr(item, "fixturenames", ()) else str(item.path)
+        group = "cluster" if "cluster" in getattr(item, "fixturenames", ()) else item.path.stem
         item.add_marker(pytest.mark.xdist_group(group))
 
 
