@@ -8,12 +8,18 @@ from typing import NamedTuple
 
 @dataclass(frozen=True, slots=True, order=True)
 class FileError:
-    """One mistake, or one warning. Lines and columns count from 1, as editors do."""
+    """One mistake, or one warning. Lines and columns count from 1, as editors do.
+
+    Its message is one line, also where it tells a text that has several.
+    """
 
     file: str
     line: int
     column: int
     message: str
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "message", " ".join(self.message.splitlines()))
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line}:{self.column}: {self.message}"

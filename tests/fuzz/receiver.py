@@ -70,13 +70,17 @@ def _is_kept(
     hold(answer.status == 202 or not wanted, f"{len(wanted)} alerts are wanted, and the answer is 200")
     hold(told["ignored"] == sum(one["status"] == "firing" for one in good) - len(wanted), f"ignored: {told}")
     often = Counter(one["fingerprint"] for one in seen)
-    for one in wanted:
-        kept = asked.redis.hgetall(f"rc:episode:{one['fingerprint']}")
+    with asked.redis.pipeline(transaction=False) as pipe:
+        for one in wanted:
+            pipe.hgetall(f"rc:episode:{one['fingerprint']}")
+        pipe.zcard("rc:due")
+        *episodes, due = pipe.execute()
+    for one, kept in zip(wanted, episodes, strict=True):
         hold(kept, f"accepted, and there is no episode of {one['fingerprint']}")
         if often[one["fingerprint"]] == 1:
             hold(kept["closed"] == "" and json.loads(kept["labels"]) == one["labels"], f"kept as {kept}")
             hold(any(name.startswith("rule:") for name in kept), f"nobody is asked about {kept}")
-            hold(asked.redis.zcard("rc:due"), "nobody will look at it")
+            hold(due, "nobody will look at it")
 
 
 def _is_wanted(one: Mapping[str, Any]) -> bool:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from fuzz.api import API
 from fuzz.loaders import LOADERS
 from fuzz.receiver import RECEIVER
+from fuzz.spellings import WORD_TARGETS
 from fuzz.target import Target
-from fuzz.words import WORD_TARGETS
 
 TARGETS: tuple[Target, ...] = (RECEIVER, API, *LOADERS, *WORD_TARGETS)
 

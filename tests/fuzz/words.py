@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import promql_parser
-from hypothesis import strategies as st
 
-from fuzz.alerts import LABELS
-from fuzz.target import hold, pure
-from fuzz.trees import WORDS
+from fuzz.target import hold
 from rules.durations import DurationError, parse_duration, write_duration
 from rules.instances import read_instance
 from rules.matchers import MatcherError, parse_matchers
@@ -19,18 +14,6 @@ from rules.notifications import parse_timestamp
 from rules.promql import PromqlTemplate
 from rules.templates import LabelMissing, Template, TemplateError
 from workers.verifying.expressions import Expression, read_expression
-
-_ANY = st.text(max_size=12)
-
-
-def _of(*pieces: str, most: int = 12) -> st.SearchStrategy[str]:
-    """Draw texts of these pieces, with anything between them now and then, or one piece very often."""
-    some = st.sampled_from(pieces)
-    return (
-        st.lists(some | some | some | _ANY, max_size=most).map("".join)
-        | st.sampled_from(WORDS)
-        | st.builds(lambda a, b, c, n: a + b * n + c, some, some, some, st.sampled_from([2, 40, 600, 9000]))
-    )
 
 
 def matchers(case: tuple[str, dict[str, str]]) -> bool:
@@ -137,108 +120,3 @@ def expressions(text: str) -> bool:
     if found is not None:
         hold(0 <= found.reach_s < float("inf"), f"looks back by {found.reach_s}")
     return found is not None
-
-
-_TEMPLATE = (
-    "{{",
-    "}}",
-    " ",
-    "$labels.",
-    "$annotations.",
-    "a",
-    "job",
-    'index $labels "a.b"',
-    "`",
-    "-",
-    "\n",
-    "|",
-    ".",
-)
-_PROMQL = (
-    *("up", "{", "}", "(", ")", "[5m]", "[1h:1m]", " offset 5m", " @ 0", "+", "-", "^", " and on(a) ", " by (a) "),
-    *(
-        "sum",
-        "rate(",
-        "le",
-        '="a"',
-        '=~".*"',
-        "!~",
-        ",",
-        "1",
-        "0x1f",
-        "NaN",
-        "+x",
-        "-(",
-        "sum(x",
-        "#",
-        "\n",
-        "'",
-        '"',
-        "`",
-        "{{ $labels.job }}",
-    ),
-)
-_UNICODE = st.text(st.characters(exclude_categories=["Cs"]), max_size=12) | st.sampled_from(WORDS)
-
-
-def _seq(*parts: Sequence[str]) -> tuple[str, ...]:
-    return tuple(piece for part in parts for piece in part)
-
-
-WORD_TARGETS = (
-    pure(
-        "matchers",
-        7,
-        st.tuples(
-            _of(*_seq("{}=~!,\"'\\ \n", ("a", "é", "a.b", "=~", "!=", '"b"', '\\"', "\\x41", "(", ".*"))), LABELS
-        ),
-        matchers,
-    ),
-    pure(
-        "regexes",
-        5,
-        st.tuples(
-            _of(
-                *_seq(
-                    "()[]{}|*+?.^$\\-ab,",
-                    ("\\pL", "\\p{Greek}", "\\P{^LC}", "(?i)", "(?P<n>", "{1000}", "{2,}", "\\Q"),
-                ),
-                most=9,
-            ),
-            _ANY,
-        ),
-        regexes,
-    ),
-    pure("durations", 3, _of(*"0123456789.-+ ", "y", "w", "d", "h", "m", "s", "ms", "minutes", "٣"), durations),
-    pure(
-        "timestamps",
-        3,
-        _of(
-            "2026",
-            "-",
-            "11",
-            "21",
-            "T",
-            "t",
-            " ",
-            ":",
-            "59",
-            "60",
-            "Z",
-            ".5",
-            "+",
-            "23:59",
-            "24:00",
-            "0001",
-            "9999",
-            "٣",
-        ),
-        timestamps,
-    ),
-    pure(
-        "instances", 2, _of("hosts", "kubernetes", "/", "a", "deployment", "daemonset", "", " ", "\n"), instances
-    ),
-    pure("templates", 4, st.tuples(_of(*_TEMPLATE), LABELS), templates),
-    pure("promql", 5, st.tuples(_of(*_PROMQL), _UNICODE), promql),
-    pure("expressions", 4, _of(*_PROMQL, most=20), expressions),
-)

@@ -97,6 +97,7 @@ ONE_MISTAKE = {
     "a bad regular expression": (RULE.replace('a="b"', "'a=~\"(\"'"), "4:23: "),
     "a list for a text": (RULE.replace("shop", "[shop]"), "5:34: a list cannot be here"),
     "an open template": (RULE.replace("shop", '"{{ $labels.x"'), "5:34: {{ $labels.x is never closed"),
+    "a text of two lines": (RULE.replace("rules/v1", '"rules/\\nv1"'), "1:10: `rules/ v1` is not known here"),
 }  # fmt: skip
 
 
@@ -106,6 +107,7 @@ def test_a_mistake_is_told_once_where_it_is(text, wanted):
     found = mistakes(text)
     assert len(found) == 1, found
     assert found[0].startswith(f"r.yaml:{wanted}")
+    assert found[0].splitlines() == found
 
 
 def test_a_mistake_in_the_defaults_is_told_once_for_all_rules():
