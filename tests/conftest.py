@@ -34,6 +34,11 @@ def pytest_runtest_makereport(
     return report
 
 
+def pytest_make_parametrize_id(val: object) -> str | None:
+    """Name a case with a long text by its beginning: some are megabytes, and each name is told several times."""
+    return f"{val[:80]}..." if isinstance(val, str) and len(val) > 100 else None
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Have tests that run side by side share one cluster: its tests stay on one worker, and so does each file."""

@@ -29,7 +29,7 @@ EXPRESSIONS = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(("promql", "wanted"), EXPRESSIONS.items(), ids=str)
+@pytest.mark.parametrize(("promql", "wanted"), EXPRESSIONS.items(), ids=list(EXPRESSIONS))
 def test_an_expression_is_read(promql, wanted):
     """Its metrics, and how old the oldest sample may be that it uses; text and comments are neither."""
     metrics, reach_s = wanted
@@ -54,7 +54,10 @@ def test_what_is_nested_deep_is_read(promql, metrics, reach_s):
     assert read_expression(promql) == Expression(frozenset(metrics), reach_s)
 
 
-@pytest.mark.parametrize("promql", ["x" + "+x" * 9000, "(" * 9000 + "x" + ")" * 9000, "-" * 90_000 + "x"])
+TOO_DEEP = {"a sum": "x" + "+x" * 9000, "brackets": "(" * 9000 + "x" + ")" * 9000, "signs": "-" * 90_000 + "x"}
+
+
+@pytest.mark.parametrize("promql", TOO_DEEP.values(), ids=TOO_DEEP)
 def test_what_would_end_the_process_is_not_read(promql):
     """The parser descends with what is nested, and nothing catches what becomes of its stack."""
     assert read_expression(promql) is None
