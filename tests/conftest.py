@@ -36,7 +36,7 @@ def pytest_runtest_makereport(
 
 def pytest_make_parametrize_id(val: object) -> str | None:
     """Name a case with a long text by its beginning: some are megabytes, and each name is told several times."""
-    return f"{val[:80]}..." if isinstance(val, str) and len(val) > 100 else None
+    return f"{val[:80]!s}..." if isinstance(val, str | bytes) and len(val) > 100 else None
 
 
 @pytest.hookimpl(tryfirst=True)
