@@ -10,6 +10,7 @@ import re
 import signal
 import time
 import traceback
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
@@ -18,6 +19,7 @@ from typing import Any
 
 import hypothesis
 from hypothesis import HealthCheck, Phase, given
+from hypothesis.errors import HypothesisWarning
 
 from fuzz.target import Check, Target
 
@@ -126,7 +128,9 @@ class Run:
 
     def _broken_by(self, test: Any) -> Crash | None:
         try:
-            test()
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", HypothesisWarning)  # of inputs that are long to show
+                test()
         except Exception as error:  # noqa: BLE001 - whatever it is, it is what is looked for
             blob = _BLOB.search("\n".join(getattr(error, "__notes__", ())))
             return Crash(
