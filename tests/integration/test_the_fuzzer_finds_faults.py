@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,21 +16,18 @@ from fuzz.targets import TARGETS, by_name
 from hypothesis import strategies as st
 from testbed.redis import Redis
 
-import controller.web.api
-import controller.web.hands
 import controller.web.receiver
 import rules.durations
-import rules.promql
-import rules.reading.modelerrors
+import rules.notifications
 import rules.rulewriting
-import rules.templates
-import workers.verifying.expressions
 from controller.ledger import Answer, Ledger
 from controller.settings import SettingsError
 from controller.web.auth import Person
 from controller.web.refusals import Refusal
+from rules.matching.regexes import compile_anchored
 from rules.notifications import BadBody
 from rules.reading.fileerrors import FileError, RuleFileErrors
+from workers.verifying.expressions import read_expression
 
 CASES = 600
 
@@ -160,13 +159,23 @@ FAULTS: dict[str, tuple[str, str, Any, str]] = {
 }
 
 
+@pytest.fixture(autouse=True)
+def nothing_is_remembered() -> Iterator[None]:
+    """Forget what was worked out before, and what was worked out with a fault."""
+    caches = (compile_anchored, rules.notifications._parse_timestamp, read_expression)
+    for cache in caches:
+        cache.cache_clear()
+    yield
+    for cache in caches:
+        cache.cache_clear()
+
+
 @pytest.mark.parametrize("name", FAULTS)
 def test_a_planted_fault_is_found(
     name: str, tmp_path: Path, redis_server: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With its smallest input, and with what replays it."""
     target, where, instead, said = FAULTS[name]
-    workers.verifying.expressions.read_expression.cache_clear()
     with redis_server.client() as Planted.redis, by_name(target).opened(Site(tmp_path, redis_server)) as check:
         monkeypatch.setattr(where, instead)
         run = Run(by_name(target), check)
@@ -197,18 +206,24 @@ def test_a_case_that_never_ends_is_found(monkeypatch: pytest.MonkeyPatch) -> Non
     assert found[0].case == "101"
 
 
+DIES = """
+import os, sys
+from pathlib import Path
+from hypothesis import strategies as st
+from fuzz.running import Run
+from fuzz.target import pure
+
+def dies(case):
+    return case <= 100 or os._exit(9)
+
+Run(pure("dies", 1, st.integers(0, 10_000), dies), dies, Path(sys.argv[1])).go(100, 0)
+"""
+
+
 def test_a_case_that_ends_the_process_is_found(tmp_path: Path) -> None:
     """What it was is written down before it is tried."""
     last = tmp_path / "dies.last"
-
-    def dies(case: int) -> bool:
-        if case > 100:
-            os._exit(9)
-        return True
-
-    child = os.fork()
-    if not child:
-        Run(pure("dies", 1, st.integers(0, 10_000), dies), dies, last).go(100, 0)
-        os._exit(0)
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
+    env = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[1])}
+    argv = [sys.executable, "-c", DIES, str(last)]
+    assert subprocess.run(argv, env=env, check=False, timeout=60).returncode == 9
     assert int(last.read_text()) > 100
