@@ -10,12 +10,15 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 _SHORT = 16
 """Characters of the sums that only find what differs; what is proven rests on the whole ones."""
+
+_SUM = re.compile("[0-9a-f]{8,64}")
 
 UNTOUCHED = frozenset({"seal"})
 """The fields of a record that its seal does not cover."""
@@ -68,12 +71,12 @@ class Seal:
 
     @classmethod
     def read(cls, text: str) -> Seal | None:
-        """Read a seal; None where the text is none."""
+        """Read a seal; None where the text is none, or names what no sum is."""
         try:
             said = json.loads(text)
             fields, journal = dict(said["fields"]), list(said["journal"])
             words = [said["key"], said["mac"], *fields.values(), *journal]
-            if not all(isinstance(word, str) for word in words):
+            if not all(isinstance(word, str) and _SUM.fullmatch(word) for word in words):
                 return None
             return cls(_count(said["number"]), said["key"], _count(said["at"]), fields, journal, said["mac"])
         except (ValueError, KeyError, TypeError, RecursionError):

@@ -94,7 +94,7 @@ def check(walked: Walked, keys: Sequence[Key]) -> list[Checked]:
         number = seal.number if seal else None
         said = texts.get("service", ""), texts.get("instance", ""), texts.get("state", "")
         found.append(Checked(stored.id, *said, number, verdict, why))
-    return [*found, *_gone(walked.newest, (seal.number for seal in trusted.values()))]
+    return [*found, *_gone(walked.newest, (seal.number for seal in seals.values()))]
 
 
 def _judge(
@@ -134,7 +134,10 @@ def _twice(seals: Mapping[str, Seal]) -> dict[str, int]:
 
 
 def _gone(newest: int, numbers: Iterable[int]) -> Iterator[Checked]:
-    """Tell of numbers between the oldest seal that is kept and the newest: whole rollbacks are missing."""
+    """Tell of numbers between the oldest seal that is kept and the newest: whole rollbacks are missing.
+
+    A number that a broken seal claims is told of there, once.
+    """
     there = sorted({number for number in numbers if newest - _MOST_KEPT < number <= newest})
     for before, after in pairwise([*there, newest + 1] if there or not newest else [newest - 1, newest + 1]):
         if after - before > 1:

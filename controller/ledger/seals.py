@@ -16,6 +16,7 @@ log = structlog.get_logger(__name__)
 
 _AT_ONCE = 50
 _NUMBERS_END = 2**53
+_TAMPERED = "somebody wrote into what Redis keeps of it; see docs/explanation/audit.md"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,13 +48,11 @@ class Seals:
         made = 0
         for ident in ids:
             stored = self.stored([ident])[0]
-            number, now_ms = self.newest() + 1, self._now_ms()
-            if number >= _NUMBERS_END:
-                log.error(
-                    "seals.number_unusable",
-                    fix="the sorted set rc:seals was tampered with; see docs/explanation/audit.md",
-                )
+            last, now_ms = self._last(), self._now_ms()
+            if not (last.is_integer() and 0 <= last < _NUMBERS_END - 1):
+                log.error("seals.number_unusable", last=last, fix=_TAMPERED)
                 break
+            number = int(last) + 1
             text = sealed(Stored.of(ident, stored.record, stored.journal), by, number, now_ms)
             fields = orjson.dumps(dict(stored.record)).decode()
             verdict = self._scripts.run("seal", ident, number, fields, len(stored.journal), text)
@@ -63,13 +62,25 @@ class Seals:
                     "rollback.sealed", rollback=ident, number=number, mac=seal.mac if seal else "", key=by.name
                 )
                 made += 1
+            elif verdict == "changed":
+                self._put_off(ident, now_ms)
         return made
+
+    def _put_off(self, ident: str, now_ms: int) -> None:
+        """Look at it after the others: what can never be read as it is stored must not keep them waiting."""
+        log.warning("seals.changed_meanwhile", rollback=ident, fix="where this goes on: " + _TAMPERED)
+        with translated():
+            self._client.zadd(UNSEALED, {ident: now_ms}, xx=True)
 
     def newest(self) -> int:
         """Return the number of the newest seal; 0 where there is none."""
+        last = self._last()
+        return int(min(max(last, 0), _NUMBERS_END))
+
+    def _last(self) -> float:
         with translated():
             last = self._client.zrevrange(SEALS, 0, 0, withscores=True)
-        return int(min(max(last[0][1], 0), _NUMBERS_END)) if last else 0
+        return float(last[0][1]) if last else 0.0
 
     def ids(self) -> tuple[str, ...]:
         """Name every rollback that is remembered: what is sealed, the newest seal first, then the others."""

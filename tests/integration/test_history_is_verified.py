@@ -189,6 +189,10 @@ TAMPERED: dict[str, tuple[Tamper, str]] = {
     "another rollback's seal": (_reused, "field `"),
     "a seal of rubbish": (_field("seal", '{"number": 2}'), "what stands as its seal is none"),
     "a seal of deep rubbish": (_field("seal", "[" * 100_000), "what stands as its seal is none"),
+    "a seal that is no sum": (
+        _field("seal", '{"number": 2, "key": "k", "at": 1, "fields": {}, "journal": [], "mac": "\\ud800"}'),
+        "what stands as its seal is none",
+    ),
     "a seal of another key": (
         _sealed_by_another_key,
         f"it is sealed with key '{Key.of(b'x' * 32).name}', which the key file does not have",
@@ -211,6 +215,38 @@ def test_what_was_changed_is_found(
     found = told(result)
     assert wanted in found[ids[1]]
     assert not {ids[0], ids[2]} & set(found)
+
+
+def test_what_was_changed_counts_once(verify: Run, ledger: Ledger, sealing: Sealing, redis_server: Redis) -> None:
+    """A seal that does not fit is told of where it stands, and not once more as missing."""
+    ids = three(ledger, sealing)
+    with redis_server.client() as client:
+        client.hset(f"rc:rollback:{ids[1]}", "outcome", "failed")
+    assert told(verify("--json")) == {ids[1]: "field `outcome` of the record differs"}
+
+
+@pytest.mark.parametrize("score", [7.5, -3, float("inf")])
+def test_a_number_that_is_none_stops_sealing_aloud(
+    ledger: Ledger, sealing: Sealing, redis_server: Redis, capfd: pytest.CaptureFixture[str], score: float
+) -> None:
+    """What ended waits, and the log says what was tampered with."""
+    with redis_server.client() as client:
+        client.zadd("rc:seals", {"x": score})
+    ended(ledger, "web1")
+    assert sealing.look() == 0
+    assert "seals.number_unusable" in "".join(capfd.readouterr())
+
+
+def test_what_cannot_be_read_as_it_is_stored_holds_up_no_other(
+    ledger: Ledger, sealing: Sealing, redis_server: Redis
+) -> None:
+    """However many there are: each is put off, and those behind them are sealed."""
+    spoilt = [ended(ledger, f"web{n}") for n in range(51)]
+    with redis_server.client() as client:
+        for ident in spoilt:
+            client.hset(f"rc:rollback:{ident}", "detail", b"\xff")
+    ended(ledger, "good")
+    assert [sealing.look(), sealing.look()] == [0, 1]
 
 
 def test_a_seal_taken_away_is_missed(verify: Run, ledger: Ledger, sealing: Sealing, redis_server: Redis) -> None:

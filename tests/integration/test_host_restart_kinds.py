@@ -165,6 +165,20 @@ def test_a_drain_is_waited_for_and_run_once(tmp_path: Path) -> None:
     assert do(shop, StepKind.UNDRAIN, fence=6) == {"code": 0}
 
 
+def test_undrain_waits_for_a_drain_that_still_runs(tmp_path: Path) -> None:
+    """A drain whose worker died has not the last word: the instance is in rotation afterwards, and drained anew."""
+    log, go = tmp_path / "log", tmp_path / "go"
+    drain = f"while [ ! -e '{go}' ]; do sleep 0.05; done; echo drained >>'{log}'"
+    shop = shop_that(tmp_path, stop=Stop(("sh", "-c", drain), ("sh", "-c", f"echo undrained >>'{log}'"), 60))
+    for kind in (StepKind.DRAIN, StepKind.UNDRAIN):
+        with pytest.raises(NotYet):
+            do(shop, kind)
+    go.touch()
+    for kind in (StepKind.UNDRAIN, StepKind.DRAIN):
+        assert do(shop, kind) == {"code": 0}
+    assert log.read_text() == "drained\nundrained\ndrained\n"
+
+
 def test_a_drain_of_an_earlier_rollback_does_not_count(tmp_path: Path) -> None:
     """Each rollback drains for itself."""
     log = tmp_path / "log"

@@ -20,11 +20,21 @@ if [ "$owner $phase" = "$rollback running" ] && kill -0 "$number" 2>/dev/null; t
   printf 'running\t\0end\0'
   exit 0
 fi
-# What takes the other's effect back makes its note a lie: a plan that begins anew drains anew.
+# What takes the other's effect back makes its note a lie: a plan that begins anew drains anew. But not beside the
+# other: what still runs, because its worker died, would have the last word.
 case $name in
-  drain) rm -f -- "$state/undrain" "$state/undrain-again" ;;
-  *) rm -f -- "$state/drain" ;;
+  drain) others='undrain undrain-again' ;;
+  *) others=drain ;;
 esac
+for other in $others; do
+  owner='' phase='' number=''
+  if [ -r "$state/$other" ]; then read -r owner phase number <"$state/$other" || :; fi
+  if [ "$owner $phase" = "$rollback running" ] && kill -0 "$number" 2>/dev/null; then
+    printf 'running\t\0end\0'
+    exit 0
+  fi
+  rm -f -- "$state/$other"
+done
 # The child begins by waiting for the lock, which is ours until we have written its number down.
 # shellcheck disable=SC2016
 setsid sh -c '
