@@ -28,8 +28,12 @@ def members_of(campaign: Campaign) -> tuple[Member, ...]:
 
     Who recovered before the release came anew is none: it opens no wave. Who did not still stops the campaign.
     """
-    latest = {member.instance: member for member in campaign.members}
-    return tuple(member for member in latest.values() if not _is_over(member))
+    return tuple(member for member in latest_of(campaign) if not _is_over(member))
+
+
+def latest_of(campaign: Campaign) -> tuple[Member, ...]:
+    """Return the latest of each instance that ever joined; those that left without a change, too."""
+    return tuple({member.instance: member for member in campaign.members}.values())
 
 
 def _is_over(member: Member) -> bool:

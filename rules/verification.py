@@ -226,11 +226,11 @@ def _suppressed(seen: Seen) -> Verdict:
 
 
 def _shared() -> Verdict:
-    """Say that a whole service's alert proves nothing of one wave, in neither direction."""
+    """Say that a whole service's alert proves nothing of one instance, in neither direction."""
     said = (
-        "an alert that names no instance goes on, and others of the campaign still run what this one left: of "
-        "this one it says nothing. Look at the instance itself, and take the others back by hand if it is well; "
-        "with `running:`, or with `waves: [100%]`, the rule can be judged"
+        "an alert that names no instance goes on, and others of the service still run what this one left: of this "
+        "one it says nothing. Look at the instance itself, and take the others back by hand if it is well; with "
+        "`running:` the rule can be judged, or with `waves: [100%]` once all of them are changed"
     )
     return Verdict(Proof.INCONCLUSIVE, Reason.OTHERS_STILL_RUN_IT, said)
 

@@ -1,9 +1,9 @@
-"""An alert that names no instance is no evidence against one wave while others of its campaign wait for theirs."""
+"""An alert that names no instance is no evidence against one wave while others still run the release."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from testbed.worksite import Shop
 from controller.ledger import End, Episode, Hold, NewRollback, Rollback, State, Taken
 from controller.ledger.booking import start_line
 from controller.ledger.ids import effect_of
+from controller.ledger.roster import Look
 from rules.alerts import Alert
 from rules.decisions import Reason
 from rules.inventory import Host
@@ -54,18 +55,34 @@ def joins(site: Site, host: str) -> Taken:
     return taken
 
 
-def begins(site: Site, taken: Taken) -> None:
-    """Let one of them be changed, an hour ago."""
+def commits(site: Site, taken: Taken) -> None:
+    """Let one of them begin."""
     site.ledger.rollbacks.commit(
         hold(taken),
         effect=effect_of(taken.lease, "a1"),
         book=site.ledger.booking.read(CAMPAIGN, "shop").book.version,
         from_release="v1.3.0",
-        fields={"plan": "{}", "changed_at": str(round(time.time() * 1000) - HOUR_MS), "campaign": CAMPAIGN},
+        fields={"plan": "{}", "campaign": CAMPAIGN, "release": "v1.3.0"},
         campaign=CAMPAIGN,
         line=start_line(CAMPAIGN, "canary", "shop"),
     )
-    site.ledger.rollbacks.move(hold(taken), (State.ACTING,), State.VERIFYING, {}, look_again_s=60)
+
+
+def begins(site: Site, taken: Taken) -> None:
+    """Let one of them be changed, an hour ago."""
+    commits(site, taken)
+    ago = {"changed_at": str(round(time.time() * 1000) - HOUR_MS)}
+    site.ledger.rollbacks.move(hold(taken), (State.ACTING,), State.VERIFYING, ago, look_again_s=60)
+
+
+def ends(site: Site, taken: Taken, outcome: End, *, changed: bool) -> None:
+    """End one of them."""
+    site.ledger.rollbacks.end(hold(taken), {"outcome": outcome, "reason": Reason.DENIED}, changed=changed)
+
+
+def is_seen(site: Site, host: str, release: str) -> None:
+    """Let the observer look at a host."""
+    site.ledger.roster.seen([Look(f"hosts/default/shop/{host}", "shop", "", "default", (release,), "pin")])
 
 
 def judged(site: Site, taken: Taken) -> str:
@@ -86,13 +103,93 @@ def judged(site: Site, taken: Taken) -> str:
     return f"{verdict.outcome} {verdict.reason}"
 
 
-def test_it_proves_something_once_the_last_wave_has_begun(site: Site) -> None:
-    """Who left without a change waits no more."""
+SHARED, PROVEN = "inconclusive others-still-run-it", "ineffective still-firing"
+
+
+def test_it_proves_something_once_all_are_changed(site: Site) -> None:
+    """And not before: whoever waits for its wave, or is being changed for long, still runs the release."""
     first, second, third = (joins(site, host) for host in HOSTS)
     begins(site, first)
-    assert judged(site, first) == "inconclusive others-still-run-it"
+    assert judged(site, first) == SHARED
     begins(site, second)
-    assert judged(site, first) == "inconclusive others-still-run-it"
-    ended = {"outcome": End.REFUSED, "reason": Reason.DENIED, "detail": ""}
-    site.ledger.rollbacks.end(hold(third), ended, changed=False)
-    assert [judged(site, one) for one in (first, second)] == ["ineffective still-firing"] * 2
+    assert judged(site, first) == SHARED
+    commits(site, third)
+    assert judged(site, first) == SHARED, "the third is being changed, in the last wave"
+    changed = {"changed_at": str(round(time.time() * 1000))}
+    site.ledger.rollbacks.move(hold(third), (State.ACTING,), State.VERIFYING, changed, look_again_s=60)
+    assert [judged(site, one) for one in (first, second)] == [PROVEN] * 2
+
+
+def held(site: Site, taken: Taken) -> None:
+    """Hold it before anything was changed."""
+    commits(site, taken)
+    site.ledger.rollbacks.move(hold(taken), (State.ACTING,), State.HELD, {}, look_again_s=None)
+
+
+def undone(outcome: End) -> Callable[[Site, Taken], None]:
+    """End it with what was there brought back."""
+
+    def so(site: Site, taken: Taken) -> None:
+        begins(site, taken)
+        back = {"undone_as": str(outcome)}
+        site.ledger.rollbacks.move(hold(taken), (State.VERIFYING,), State.UNDOING, back, look_again_s=60)
+        ends(site, taken, outcome, changed=True)
+
+    return so
+
+
+def stands(outcome: End) -> Callable[[Site, Taken], None]:
+    """End it with the change in place."""
+
+    def so(site: Site, taken: Taken) -> None:
+        begins(site, taken)
+        ends(site, taken, outcome, changed=True)
+
+    return so
+
+
+def left(outcome: End) -> Callable[[Site, Taken], None]:
+    """End it without a change."""
+    return lambda site, taken: ends(site, taken, outcome, changed=False)
+
+
+def somebody_changed_it(site: Site, taken: Taken) -> None:
+    """End it without a change of ours; later it is seen to run another release."""
+    left(End.REFUSED)(site, taken)
+    is_seen(site, "web4", "v1.2.0")
+
+
+BECOMES = {
+    "it was denied": (left(End.REFUSED), SHARED),
+    "it could not be reached": (left(End.FAILED), SHARED),
+    "it is held, unchanged": (held, SHARED),
+    "it did not get healthy, and was put back": (undone(End.FAILED), SHARED),
+    "it did not help there, and was taken back": (undone(End.INEFFECTIVE), SHARED),
+    "it did not help there, and stays": (stands(End.INEFFECTIVE), PROVEN),
+    "nobody knows whether it helped there": (stands(End.INCONCLUSIVE), PROVEN),
+    "it recovered": (stands(End.RECOVERED), PROVEN),
+    "another release came there meanwhile": (left(End.SUPERSEDED), PROVEN),
+    "it was denied, and somebody brought another": (somebody_changed_it, PROVEN),
+}
+
+
+@pytest.mark.parametrize(("becomes", "wanted"), BECOMES.values(), ids=BECOMES)
+def test_the_last_of_one_wave_counts_by_what_it_runs(
+    site: Site, becomes: Callable[[Site, Taken], None], wanted: str
+) -> None:
+    """All went back at once but one; the alert of all of them goes on."""
+    first, second, third = (joins(site, host) for host in HOSTS)
+    begins(site, first)
+    begins(site, second)
+    becomes(site, third)
+    assert [judged(site, one) for one in (first, second)] == [wanted] * 2
+
+
+@pytest.mark.parametrize(("release", "wanted"), [("v1.3.0", SHARED), ("v1.2.0", PROVEN)])
+def test_who_could_never_be_looked_at_counts_as_it_was_last_seen(site: Site, release: str, wanted: str) -> None:
+    """It is no member: nobody knows which campaign is its own."""
+    is_seen(site, "web4", release)
+    first, second = (joins(site, host) for host in HOSTS[:2])
+    begins(site, first)
+    begins(site, second)
+    assert [judged(site, one) for one in (first, second)] == [wanted] * 2

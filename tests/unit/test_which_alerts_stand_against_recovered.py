@@ -198,7 +198,7 @@ def test_an_alert_of_the_service_that_goes_on_elsewhere():
 
 
 @pytest.mark.parametrize(
-    ("by", "labels", "others_wait", "shared"),
+    ("by", "labels", "others_run", "shared"),
     [
         (OF_ALL, {"instance": ""}, True, True),
         (OF_ALL, {"instance": ""}, False, False),
@@ -208,18 +208,18 @@ def test_an_alert_of_the_service_that_goes_on_elsewhere():
         (None, {}, True, False),
     ],
 )
-def test_an_alert_of_the_whole_service_is_shared_while_others_wait_for_their_wave(by, labels, others_wait, shared):
-    """Not where it names the instance or its release, and not in the last wave."""
-    found = Troubles(places(by, runs("v1")), CHANGED, NOW, others_wait)
+def test_an_alert_of_the_whole_service_is_shared_while_others_run_the_release(by, labels, others_run, shared):
+    """Not where it names the instance or its release, and not once all run another."""
+    found = Troubles(places(by, runs("v1")), CHANGED, NOW)
     found.of_rollback([episode(alert(**labels), over_ms=None)])
-    (one,) = found.all()
+    (one,) = found.all(others_run=others_run)
     assert (one.firing, one.shared) == (True, shared)
 
 
 def test_an_alert_that_leads_to_one_instance_alone_is_not_shared():
     """The rule selects; the alert names all the same. One that cannot be placed now is not held against it."""
-    found = Troubles(places(OF_ALL, runs("v1")), CHANGED, NOW, others_wait=True)
+    found = Troubles(places(OF_ALL, runs("v1")), CHANGED, NOW)
     found.of_rollback([episode(alert(), over_ms=None)])
-    assert [one.shared for one in found.all()] == [False]
+    assert [one.shared for one in found.all(others_run=True)] == [False]
     unsure = places(OF_ALL, runs("v1"), Transient(Reason.UNREACHABLE, "the cluster does not answer"))
     assert unsure.is_shared(alert())

@@ -65,12 +65,17 @@ class Places:
             return False
         return named not in self.seen.names
 
-    def is_shared(self, alert: Alert) -> bool:
-        """Tell whether an alert is not known to be about one instance alone.
+    @property
+    def may_be_shared(self) -> bool:
+        """Whether the rule's alerts may be about several instances at once, without a word on which.
 
         One that names a release is not asked about: it stops counting once the instance is seen to run another.
         """
-        if self.rule is None or self.rule.target.running is not None or _names_one(self.rule):
+        return self.rule is not None and self.rule.target.running is None and not _names_one(self.rule)
+
+    def is_shared(self, alert: Alert) -> bool:
+        """Tell whether an alert is not known to be about one instance alone."""
+        if self.rule is None or not self.may_be_shared:
             return False
         try:
             located, _ = self.finder().find(unscoped(self.rule), alert, ())

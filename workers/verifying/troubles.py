@@ -18,15 +18,11 @@ from workers.verifying.places import Places
 
 @dataclass(slots=True)
 class Troubles:
-    """Collects for one look. `now_ms` is the ledger's time, which what fires now is dated by.
-
-    `others_wait`: other instances of the campaign still run what this one left.
-    """
+    """Collects for one look. `now_ms` is the ledger's time, which what fires now is dated by."""
 
     places: Places
     changed_ms: int
     now_ms: int
-    others_wait: bool = False
     alerts: dict[str, Alert] = field(default_factory=dict)
     _known: dict[str, Trouble] = field(default_factory=dict)
 
@@ -60,9 +56,9 @@ class Troubles:
                 heard_ms = self.now_ms if active.firing else None
                 self._add(alert, _fires(alert, heard_ms, "Prometheus"))
 
-    def all(self) -> tuple[Trouble, ...]:
-        """Return them, each once."""
-        if not self.others_wait:
+    def all(self, *, others_run: bool = False) -> tuple[Trouble, ...]:
+        """Return them, each once; `others_run`: other instances still run what this one left."""
+        if not others_run:
             return tuple(self._known.values())
         return tuple(
             replace(one, shared=self.places.is_shared(self.alerts[name])) for name, one in self._known.items()

@@ -8,9 +8,7 @@ from dataclasses import dataclass
 
 from controller.ledger import Episode, Rollback, RosterEntry
 from controller.ledger.booking import OTHERS_MOST
-from rules.campaigns import members_of
 from rules.errors import Permanent
-from rules.facts import MemberState
 from rules.instances import HostInstance, Instance, read_instance
 from rules.verification import Seen
 from workers.finding import Finder
@@ -24,6 +22,7 @@ from workers.verifying.asking import Asking
 from workers.verifying.checks import Checks
 from workers.verifying.draining import behind, drains_s
 from workers.verifying.expressions import read_expression
+from workers.verifying.others import others_run_it
 from workers.verifying.places import Places
 from workers.verifying.troubles import Troubles
 from workers.verifying.watch import Watch, Watcher
@@ -99,7 +98,7 @@ class _Look:
         rule = self.site.house.rules.by_digest(self.rollback.rule_digest)
         present = self._present()
         places = Places(self.rollback.instance, rule, self.verifying.finder, present)
-        troubles = Troubles(places, self.changed_ms, self.now_ms, self._others_wait())
+        troubles = Troubles(places, self.changed_ms, self.now_ms)
         until = time.monotonic() + _BUDGET_S
         of_prometheus, of_alertmanager = Asking(until), Asking(until)
 
@@ -120,7 +119,7 @@ class _Look:
             cleared_within_s=told_s,
             group_interval_s=interval_s,
             checks=checks.look(self.terms.checks, alert),
-            troubles=troubles.all(),
+            troubles=troubles.all(others_run=self._others_run(places, told_s)),
             by_hand=not self.rollback.rule_digest,
             complete=complete and not places.many,
             watched=watch.expected,
@@ -129,12 +128,11 @@ class _Look:
             blind=of_alertmanager.blind or of_prometheus.blind or places.unknown,
         )
 
-    def _others_wait(self) -> bool:
-        """Whether other instances of the campaign still run what this one left."""
-        if not self.rollback.campaign:
+    def _others_run(self, places: Places, cleared_within_s: float) -> bool:
+        """Whether an alert of the whole service may be about others; it matters once it could be evidence."""
+        if not places.may_be_shared or self.now_ms < self.changed_ms + cleared_within_s * 1000:
             return False
-        booked = self.site.ledger.booking.read(self.rollback.campaign, self.rollback.service)
-        return any(member.state is MemberState.WAITING for member in members_of(booked.campaign))
+        return others_run_it(self.site.ledger, self.rollback)
 
     def _present(self) -> RosterEntry | None:
         """Return the instance as it was seen since the change; None where it was not yet."""
