@@ -44,6 +44,9 @@ groups:
         keep_firing_for: 2s
         labels: {severity: critical}
       - {alert: ShopSlow, expr: shop_seconds > 1, for: 1m}
+      - {record: "shop:errors:max10m", expr: "max by (instance) (max_over_time(shop_errors[10m]))"}
+      - {record: "shop:errors:avg30m", expr: "avg_over_time(shop:errors:max10m[30m])"}
+      - {alert: ShopBurns, expr: "shop:errors:avg30m > 1000"}
 """
 RULES = parse_rules(
     """
@@ -300,6 +303,8 @@ def test_how_long_the_alert_needs_is_asked_of_prometheus(world: World, look: Any
     assert seen.cleared_within_s == 2 + 1 + 2 + 2 * 1 + 120
     slow = look(at_ms, resolved(world, at_ms, "ShopSlow"), cleared_within_s=None)
     assert slow.cleared_within_s == 60 + 2 * 1 + 120
+    burns = look(at_ms, resolved(world, at_ms, "ShopBurns"), cleared_within_s=None)
+    assert burns.cleared_within_s == 600 + 1800 + 2 * 1 + 120, "through what is recorded"
     unknown = look(at_ms, resolved(world, at_ms, "NobodyKnows"), cleared_within_s=None)
     assert unknown.cleared_within_s == 300 + 2 * 1 + 120
 

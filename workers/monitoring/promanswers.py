@@ -39,6 +39,22 @@ class AlertingRule:
     active: tuple[Active, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class RecordingRule:
+    """A recording rule: what its series are called, and what they are made of."""
+
+    name: str
+    expression: str
+
+
+def read_recording_rules(data: Any) -> Iterator[RecordingRule]:
+    """Read the recording rules of the answer of `/api/v1/rules`; raises as `read_alerting_rules`."""
+    for group in data["groups"]:
+        for rule in group["rules"]:
+            if rule["type"] == "recording":
+                yield RecordingRule(str(rule["name"]), str(rule["query"]))
+
+
 def read_alerting_rules(data: Any) -> Iterator[AlertingRule]:
     """Read the answer of `/api/v1/rules`. Raises `KeyError`, `TypeError` or `ValueError` for anything else."""
     for group in data["groups"]:

@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, NoReturn
+from urllib.parse import urlencode
 
 import orjson
 import structlog
@@ -15,7 +16,14 @@ from rules.errors import Permanent
 from rules.facts import Fact, Sample
 from rules.notifications import parse_timestamp
 from workers.monitoring.exchange import Answer, Exchange, shown
-from workers.monitoring.promanswers import AlertingRule, Series, read_alerting_rules, read_series
+from workers.monitoring.promanswers import (
+    AlertingRule,
+    RecordingRule,
+    Series,
+    read_alerting_rules,
+    read_recording_rules,
+    read_series,
+)
 from workers.monitoring.promql import selector
 
 if TYPE_CHECKING:
@@ -82,6 +90,17 @@ class Prometheus:
             return ()
         try:
             return tuple(read_alerting_rules(self._document(answer)["data"]))
+        except (KeyError, TypeError, ValueError) as error:
+            self._strange(error)
+
+    def recording_rules(self, names: Iterable[str]) -> tuple[RecordingRule, ...]:
+        """Return the recording rules of these names, and others where it cannot select; as `alerting_rules`."""
+        wanted = urlencode([("type", "record"), *(("rule_name[]", name) for name in names)])
+        answer = self._exchange.ask(f"/api/v1/rules?{wanted}")
+        if answer.status == _NOT_FOUND:
+            return ()
+        try:
+            return tuple(read_recording_rules(self._document(answer)["data"]))
         except (KeyError, TypeError, ValueError) as error:
             self._strange(error)
 

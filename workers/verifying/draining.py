@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from rules.alerts import Alert
 from workers.monitoring.promanswers import AlertingRule
 from workers.verifying.expressions import read_expression
+from workers.verifying.recorded import NOTHING_RECORDED, Recorded
 
 _USUAL_REACH_S = 300.0
 """What an expression looks back by where nobody can tell."""
@@ -14,9 +15,14 @@ _MARGIN_S = 120.0
 """Scraping, judging, grouping and the way to us."""
 
 
-def drains_s(rules: Iterable[AlertingRule], alert_for_s: float, group_interval_s: float) -> float:
+def drains_s(
+    rules: Iterable[AlertingRule],
+    alert_for_s: float,
+    group_interval_s: float,
+    recorded: Recorded = NOTHING_RECORDED,
+) -> float:
     """Return what the slowest of these alerting rules needs; `alert_for_s` counts where there is none."""
-    needs = [_reach_s(rule) + rule.for_s + rule.keep_s for rule in rules]
+    needs = [_reach_s(rule, recorded) + rule.for_s + rule.keep_s for rule in rules]
     return max(needs, default=_USUAL_REACH_S + alert_for_s) + 2 * group_interval_s + _MARGIN_S
 
 
@@ -35,6 +41,6 @@ def _may_give(rule: AlertingRule, alert: Alert) -> bool:
     return all("{{" in value or alert.labels.get(name, "") == value for name, value in rule.labels.items())
 
 
-def _reach_s(rule: AlertingRule) -> float:
+def _reach_s(rule: AlertingRule, recorded: Recorded) -> float:
     read = read_expression(rule.expression)
-    return _USUAL_REACH_S if read is None else read.reach_s
+    return _USUAL_REACH_S if read is None else recorded.reach_s(read)

@@ -6,8 +6,8 @@ own `walk` takes the third power of the depth, so the tree is gone through here.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import lru_cache
 
@@ -25,10 +25,15 @@ _OF_PROMETHEUS_ITSELF = frozenset({"ALERTS", "ALERTS_FOR_STATE"})
 
 @dataclass(frozen=True, slots=True)
 class Expression:
-    """The metrics that an expression names, and the seconds that the oldest sample it uses may be old."""
+    """The metrics that an expression names, and the seconds that the oldest sample of each, and of all, may be old."""
 
-    metrics: frozenset[str] = frozenset()
+    backs: Mapping[str, float] = field(default_factory=dict)
     reach_s: float = 0.0
+
+    @property
+    def metrics(self) -> frozenset[str]:
+        """The metrics that it names."""
+        return frozenset(self.backs)
 
 
 @lru_cache(maxsize=256)
@@ -42,7 +47,7 @@ def read_expression(promql: str) -> Expression | None:
     except ValueError as e:
         log.warning("expression.not_read", promql=promql, error=str(e))
         return None
-    metrics: set[str] = set()
+    backs: dict[str, float] = {}
     longest_s = 0.0
     waiting: list[tuple[object, float]] = [(tree, 0.0)]
     while waiting:
@@ -50,9 +55,10 @@ def read_expression(promql: str) -> Expression | None:
         back_s += _looks_back_s(node)
         longest_s = max(longest_s, back_s)
         if isinstance(node, VectorSelector):
-            metrics |= _named(node)
+            for name in _named(node) - _OF_PROMETHEUS_ITSELF:
+                backs[name] = max(back_s, backs.get(name, 0.0))
         waiting += [(inner, back_s) for inner in _inside(node)]
-    return Expression(frozenset(metrics - _OF_PROMETHEUS_ITSELF), longest_s)
+    return Expression(backs, longest_s)
 
 
 def _inside(node: object) -> Iterator[object]:

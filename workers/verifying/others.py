@@ -29,7 +29,7 @@ def others_run_it(ledger: Ledger, rollback: Rollback) -> bool:
 
 
 def _seen(ledger: Ledger, rollback: Rollback) -> Mapping[str, tuple[bool, int]]:
-    """Return of each instance on the roster whether it ran the release when it was last seen, and when that was."""
+    """Return of each instance on the roster whether it ran the release when it was last seen, and when."""
     if not rollback.release:
         return {}
     catalogue = ledger.catalogue.of(rollback.service, rollback.environment)

@@ -24,6 +24,7 @@ from workers.verifying.draining import behind, drains_s
 from workers.verifying.expressions import read_expression
 from workers.verifying.others import others_run_it
 from workers.verifying.places import Places
+from workers.verifying.recorded import NOTHING_RECORDED, Recorded, look_up
 from workers.verifying.troubles import Troubles
 from workers.verifying.watch import Watch, Watcher
 
@@ -109,7 +110,8 @@ class _Look:
         own = behind(rules, (e.alert for e in self.episodes))
         interval_s = self.site.numbers.group_interval_s
         if told_s is None:
-            told_s = drains_s(own, (rule.when.alert_for_s if rule else None) or 0.0, interval_s)
+            alert_for_s = (rule.when.alert_for_s if rule else None) or 0.0
+            told_s = drains_s(own, alert_for_s, interval_s, self._recorded(of_prometheus, own))
         watch = self._watch(of_prometheus, present, own)
         checks = Checks(self.verifying.prometheus(), of_prometheus, self.changed_ms, self.now_ms)
         alert = next((e.alert for e in self.episodes), None)
@@ -165,6 +167,14 @@ class _Look:
     def _alerting_rules(self, asking: Asking) -> tuple[AlertingRule, ...]:
         prometheus = self.verifying.prometheus()
         return () if prometheus is None else asking(prometheus.alerting_rules) or ()
+
+    def _recorded(self, asking: Asking, rules: Sequence[AlertingRule]) -> Recorded:
+        """Look through the recording rules that alerting rules are made of."""
+        prometheus = self.verifying.prometheus()
+        if prometheus is None:
+            return NOTHING_RECORDED
+        asks = prometheus.recording_rules
+        return look_up((rule.expression for rule in rules), lambda names: asking(lambda: asks(sorted(names))))
 
     def _watch(self, asking: Asking, present: RosterEntry | None, rules: Sequence[AlertingRule]) -> Watch:
         prometheus = self.verifying.prometheus()
