@@ -32,7 +32,7 @@ _MANIFESTS = (
 )
 
 
-class _Loader(yaml.SafeLoader):
+class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc] - the fast one, where there is one
     """Leaves times as they are written."""
 
 

@@ -41,10 +41,9 @@ _STYLES: tuple[Callable[[Any], str], ...] = (
 
 def files(kind: str) -> st.SearchStrategy[bytes]:
     """Draw files of a kind: right ones, nearly right ones, and rubbish."""
-    count = len(texts(kind))
     return st.builds(
         lambda base, edits, style, changes: _file(kind, base, edits, style, changes),
-        st.integers(0, count - 1),
+        st.integers(0, 999),
         EDITS,
         st.integers(0, len(_STYLES) - 1),
         st.just([]) | pieces.CHANGES,
@@ -52,6 +51,7 @@ def files(kind: str) -> st.SearchStrategy[bytes]:
 
 
 def _file(kind: str, base: int, edits: list[Edit], style: int, changes: list[pieces.Change]) -> bytes:
+    base %= len(texts(kind))
     text = written(edited(trees(kind)[base], edits), style) if edits else texts(kind)[base]
     return pieces.changed(text.encode("utf-8", "surrogatepass"), changes, pieces.YAML)
 
