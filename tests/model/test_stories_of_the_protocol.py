@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from controller.ledger import State
+from controller.ledger import End, State
 from model.machine import Protocol
 from model.site import Luck
-from model.stories import FIRST, goes_on, runs
+from model.stories import FIRST, SECOND, goes_on, runs
 
 
 def test_a_cancel_that_comes_late_knows_what_was_changed(protocol: type[Protocol]) -> None:
@@ -27,3 +27,28 @@ def test_a_cancel_that_comes_late_knows_what_was_changed(protocol: type[Protocol
 
     world.cancelled(0, meanwhile)
     world.invariants_hold()
+
+
+def test_an_alert_that_joins_what_is_held_while_it_is_looked_at(protocol: type[Protocol]) -> None:
+    """A release comes, and an alert about it joins, after the look at the target and before it is held again."""
+    world = protocol()
+    world.fires("a0", 0)
+    runs(world, FIRST, until="commit")
+    goes_on(world, FIRST, luck=Luck.NO)
+    world.fires("b0", 0)
+    runs(world, SECOND)
+    world.reconciles(1)
+    runs(world, FIRST, until="move")
+    (record,) = world.redis.memory().rollbacks.values()
+    assert record["state"] == State.HELD
+
+    world.deploys("web1")
+    world.resolves("b0")
+    world.reconciles(61)
+    world.fires("b0", 0)
+    runs(world, SECOND)
+    goes_on(world, FIRST)
+    world.reconciles(1)
+    runs(world, FIRST)
+    (record,) = world.redis.memory().rollbacks.values()
+    assert record["outcome"] == End.SUPERSEDED

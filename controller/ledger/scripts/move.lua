@@ -20,10 +20,12 @@ end
 local given_back = to == 'waiting' and (state == 'acting' or state == 'parked')
 set_fields(record, ARGV[6])
 redis.call('HSET', record, 'state', to, 'moved_by', ARGV[13], 'moved_at', ms(now))
-if ARGV[7] == '' then
-  quiet(id)
-elseif to == 'waiting' and redis.call('HGET', record, 'roused') then    -- somebody woke it while it was looked at
+local roused = (to == 'waiting' or to == 'held') and redis.call('HGET', record, 'roused')   -- while it was looked at
+local joined = to == 'held' and state ~= to and (redis.call('HGET', record, 'joins') or '') ~= ''   -- before it was held
+if roused or joined then
   wake(id, now)
+elseif ARGV[7] == '' then
+  quiet(id)
 else
   wake(id, now + tonumber(ARGV[7]))
 end

@@ -31,7 +31,7 @@ local function join(holder)
   redis.call('HSET', held, 'episodes', text, 'joins', joins)
   if state == 'verifying' then redis.call('HSET', held, 'joined_after', '1') end
   link(holder)
-  if state == 'held' or state == 'verifying' then wake(holder, now) end   -- another release may have come
+  if state == 'held' or state == 'verifying' then rouse(holder) end   -- another release may have come
   return {'joined', holder, state, digest}
 end
 
