@@ -1,4 +1,4 @@
-"""Whatever comes in is accepted or refused as documented: some thousand cases of `make fuzz`, always the same ones."""
+"""Whatever comes in is accepted or refused as documented: a few cases of `make fuzz`, the same each time."""
 
 from __future__ import annotations
 
