@@ -38,13 +38,8 @@ def acts(ledger: Ledger) -> Taken:
     """Bring a rollback past its commit."""
     taken = take(ledger, join(ledger, "aa"))
     hold = Hold(taken.id, taken.lease, taken.token)
-    words = {
-        "effect": effect_of(WEB2, "a1"),
-        "book": taken.book,
-        "from_release": "v1.3.0",
-        "fields": {"plan": "{}"},
-    }
-    assert ledger.rollbacks.commit(hold, **words).verdict == "ok"
+    words = {"effect": effect_of(WEB2, "a1"), "book": taken.book, "from_release": "v1.3.0"}
+    assert ledger.rollbacks.commit(hold, **words, fields={"plan": "{}"}).verdict == "ok"
     return taken
 
 

@@ -1,7 +1,7 @@
 -- A rollback is one of a campaign's from now on. ARGV: campaign, rollback id, lease, token, what the campaign is (JSON).
 -- Returns 'ok' | 'lost'.
 local campaign, id = ARGV[1], ARGV[2]
-if not holds(ARGV[3], ARGV[4]) then return 'lost' end
+if not holds(ARGV[3], ARGV[4]) or not is_unfinished(id) then return 'lost' end     -- a person may have ended it
 local record, members = key('rollback', id), key('members', campaign)
 local before = redis.call('HGET', record, 'campaign') or ''
 if before ~= '' and before ~= campaign then redis.call('ZREM', key('members', before), id) end

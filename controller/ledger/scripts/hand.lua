@@ -96,6 +96,7 @@ end
 function verbs.demote()
   local record = key('rollback', asked.rollback)
   if asked.by == 'rollback ' .. asked.rollback and redis.call('EXISTS', record) == 1 then
+    if not is_unfinished(asked.rollback) then return {1} end       -- who lost its lease speaks after the end
     if redis.call('HSETNX', record, 'demoted', '1') == 0 then return {1} end
   end
   redis.call('HSET', DEMOTED, asked.rule, cjson.encode({why = asked.why, at_ms = now, rollback = asked.rollback}))

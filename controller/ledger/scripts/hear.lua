@@ -151,7 +151,7 @@ local function resolved(k, item, e)
   for _, rollback in ipairs(words(redis.call('HGET', k, 'rollbacks') or '')) do
     if redis.call('ZSCORE', DUE, rollback) then
       rouse(rollback)
-      spent = spent + 2
+      spent = spent + 3
     end
   end
 end

@@ -48,8 +48,15 @@ local function with_word(text, word)
   return text .. ' ' .. word
 end
 
+-- A record that ended, or is gone, is written no more: its seal stands for what it said.
+local function is_unfinished(id)
+  local state = redis.call('HGET', key('rollback', id), 'state')
+  return state and state ~= 'ended'
+end
+
 -- Whoever works on it now may be about to put it to sleep: `move` sees that it was woken meanwhile.
 local function rouse(id)
+  if not is_unfinished(id) then return end
   wake(id, now)
   redis.call('HSET', key('rollback', id), 'roused', '1')
 end
