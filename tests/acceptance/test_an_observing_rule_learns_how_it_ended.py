@@ -17,7 +17,7 @@ def test_why_tells_what_would_have_been_done_and_that_it_ended_without(tmp_path:
         for entry in entries.values():
             until(
                 lambda one=entry: site.installed.decisions(one["fingerprint"]),
-                within_s=20,
+                within_s=60,
                 what="the alert is decided",
             )
         site.resolves(entries["ended"])
@@ -26,7 +26,7 @@ def test_why_tells_what_would_have_been_done_and_that_it_ended_without(tmp_path:
 
         until(
             lambda: "by then v1.2.0 had come" in site.why(entries["deployed"]["fingerprint"]),
-            within_s=20,
+            within_s=60,
             what="it is told that another release had come",
         )
         why = {name: site.why(entry["fingerprint"]) for name, entry in entries.items()}
