@@ -19,7 +19,7 @@ from typing import Any
 
 import hypothesis
 from hypothesis import HealthCheck, Phase, given
-from hypothesis.errors import HypothesisWarning
+from hypothesis.errors import DidNotReproduce, HypothesisWarning
 
 from fuzz.target import Check, Target
 
@@ -131,6 +131,8 @@ class Run:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", HypothesisWarning)  # of inputs that are long to show
                 test()
+        except DidNotReproduce:
+            return None  # what was told of is mended
         except Exception as error:  # noqa: BLE001 - whatever it is, it is what is looked for
             blob = _BLOB.search("\n".join(getattr(error, "__notes__", ())))
             return Crash(
