@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import orjson
 
 from controller.ledger.connection import Client, Scripts, translated
-from controller.ledger.keys import RELEARNED, RELEARNING
+from controller.ledger.keys import RELEARNED
 
 _PART = 500
 _LATE_LOOKS = 6
@@ -65,14 +65,7 @@ class Relearned:
 
     def claim(self, name: str, for_s: float) -> bool:
         """Say whether machine `name` asks for so long; it may claim again, and keeps it, while it lives."""
-        span_ms = max(round(for_s * 1000), 1)
-        with translated():
-            if self._client.set(RELEARNING, name, nx=True, px=span_ms):
-                return True
-            if self._client.get(RELEARNING) != name:
-                return False
-            self._client.set(RELEARNING, name, px=span_ms)
-            return True
+        return bool(self._scripts.run("turn", name, max(round(for_s * 1000), 1)))
 
     def unresolved(self) -> tuple[int, dict[str, Unresolved]]:
         """Return the time of the ledger in ms, and every episode that is open, by fingerprint."""

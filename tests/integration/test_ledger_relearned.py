@@ -60,6 +60,23 @@ def test_one_machine_asks_until_it_no_longer_does(ledger: Ledger) -> None:
     until(lambda: ledger.relearned.claim("b", 0.3), within_s=5, what="another takes over")
 
 
+def test_a_turn_that_ends_while_it_is_renewed_is_not_twos(ledger: Ledger, redis_server: Redis) -> None:
+    """It lapses right after it was seen to be ours, and another takes it: one of the two asks."""
+    taken = [ledger.relearned.claim("a", 60)]
+    get = ledger._client.get
+
+    def lapses(name: str) -> object:
+        found = get(name)
+        with redis_server.client() as client:
+            client.delete(name)
+        taken.append(ledger.relearned.claim("b", 60))
+        return found
+
+    ledger._client.get = lapses
+    taken.append(ledger.relearned.claim("a", 60))
+    assert (taken[0], sum(taken[1:])) == (True, 1)
+
+
 def test_people_hear_of_an_alertmanager_that_does_not_answer_for_long(ledger: Ledger, redis_server: Redis) -> None:
     """Not after one look that failed; and no more once it answers again."""
     assert (ledger.relearned.asked(), ledger.relearned.complaints()) == (None, ())
