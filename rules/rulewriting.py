@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from rules.matchers import Matcher
     from rules.rule import Check, KubernetesTarget, Rule, Signal, Target, Verify, When
 
+EVERY_ALERT = "{}"
+"""The matchers of what is about every alert: none at all would be taken for forgotten."""
 OFF = "off"
 """In place of a guard's mapping: it is not asked."""
 AUTO = "auto"
@@ -96,7 +98,7 @@ def _sorted(values: Iterable[object]) -> list[str]:
 
 def _when(when: When) -> dict[str, Any]:
     said: dict[str, Any] = {}
-    if when.matchers:
+    if when.matchers or not when.any_of:
         said["matchers"] = _listed(when.matchers)
     if when.any_of:
         said["any"] = [{"matchers": _listed(matchers)} for matchers in when.any_of]
@@ -111,7 +113,7 @@ def _when(when: When) -> dict[str, Any]:
 
 
 def _listed(matchers: Iterable[Matcher]) -> list[str]:
-    return [str(matcher) for matcher in matchers]
+    return [str(matcher) for matcher in matchers] or [EVERY_ALERT]
 
 
 def _signal(signal: Signal) -> dict[str, Any]:

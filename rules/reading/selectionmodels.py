@@ -27,8 +27,7 @@ if TYPE_CHECKING:
 
 
 def _some_matchers(value: list[tuple[Matcher, ...]]) -> list[tuple[Matcher, ...]]:
-    # An entry may hold none: `""` and `"{}"` are matchers of every alert to Alertmanager, and nobody meant that.
-    return value if any(value) else say("there is no matcher here; a rule that is about every alert must say so")
+    return value or say("there is no matcher here; a rule that is about every alert must say so")
 
 
 Matchers = Annotated[list[MatcherText], AfterValidator(_some_matchers), Field(json_schema_extra={"minItems": 1})]

@@ -71,8 +71,6 @@ ONE_MISTAKE = {
     "the same name": (RULE + RULE.split("rules:\n")[1], "7:11: `a` is the name of another rule at r.yaml:3"),
     "no matchers": (RULE.replace('a="b"', ""), "4:22: there is no matcher here"),
     "no when": (RULE.replace('{matchers: [a="b"]}', "{}"), "4:11: `matchers` is missing"),
-    "an empty matcher": (RULE.replace('[a="b"]', '[""]'), "4:22: there is no matcher here"),
-    "empty braces": (RULE.replace('[a="b"]', '["{}", ""]'), "4:22: there is no matcher here"),
     "an empty any": (RULE.replace('[a="b"]}', '[a="b"], any: []}'), "4:36: this must not be empty"),
     "a forgotten value": (RULE.replace("[previous]", ""), "6:5: its value is missing"),
     "null": (RULE.replace("shop", "~"), "5:34: its value is missing"),

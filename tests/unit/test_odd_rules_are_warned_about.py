@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from rules.reading.surroundings import Surroundings
@@ -33,6 +35,14 @@ def test_a_rule_about_every_alert(matcher):
     """Matchers that hold for an alert without labels hold for nearly every alert."""
     (found,) = warnings(rule("a", matchers(matcher)))
     assert found.startswith("r.yaml:4:11: `a` matches every alert, even one without labels")
+
+
+def test_a_rule_about_every_alert_is_written_as_one():
+    """And means the same when it is read again."""
+    (found,) = parse_rules(HEAD + rule("a", matchers("")), "r.yaml").rules
+    again = parse_rules(json.dumps({"version": "rules/v1", "rules": [found.expanded()]}), "again.yaml")
+    assert found.expanded()["when"]["matchers"] == ["{}"]
+    assert [one.digest for one in again.rules] == [found.digest]
 
 
 @pytest.mark.parametrize(
