@@ -68,6 +68,8 @@ def test_resolves_that_wake_many_rollbacks_are_taken_in_parts(ledger: Ledger, re
     with redis_server.client() as client:
         rollbacks = [f"r{n}" for n in range(300)]
         client.zadd("rc:due", dict.fromkeys(rollbacks, 9e12))
+        for ident in rollbacks:
+            client.hset(f"rc:rollback:{ident}", "state", "waiting")
         for name in client.keys("rc:episode:*"):
             client.hset(name, "rollbacks", " ".join(rollbacks))
         assert ledger.hear(Heard.of(alerts(20, firing=False))) == Answer(recorded=20, closed=20)
