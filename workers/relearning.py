@@ -140,10 +140,11 @@ class Relearner:
             self._memory.doubt()
             return 0
         gone = [one for one in over if not self._fires(fires.get(one.fingerprint), one)]
-        if gone:
-            self.ledger.hear(Heard.of([resolve_of(one) for one in gone], receiver=_RECEIVER))
-            log.info("relearner.closed", episodes=len(gone), fingerprints=_some(one.fingerprint for one in gone))
-        return len(gone)
+        if not gone:
+            return 0
+        closed = self.ledger.hear(Heard.of([resolve_of(one) for one in gone], receiver=_RECEIVER)).closed
+        log.info("relearner.closed", episodes=closed, fingerprints=_some(one.fingerprint for one in gone))
+        return closed
 
     def _settled(self, standing: Standing) -> bool:
         return standing.in_order and standing.up_s >= self.numbers.relearn_settled_s
@@ -174,8 +175,16 @@ def unasked(heard: HeardAlert) -> HeardAlert:
 
 
 def resolve_of(one: Unresolved) -> HeardAlert:
-    """Return the resolve that no notification brought."""
-    return HeardAlert(one.fingerprint, False, one.first_ms, "{}", "{}", ())  # noqa: FBT003
+    """Return the resolve that no notification brought; it is of this episode as it was seen, and of no other."""
+    return HeardAlert(
+        fingerprint=one.fingerprint,
+        firing=False,
+        starts_at_ms=one.first_ms,
+        labels_json="{}",
+        annotations_json="{}",
+        rule_digests=(),
+        as_seen_ms=(one.first_ms, one.heard_ms),
+    )
 
 
 def relearner_of(settings: Settings, house: House, alertmanager: AlertmanagerSettings) -> Relearner:

@@ -46,6 +46,8 @@ class HeardAlert:
     """Rules that it matches not, and that look at it all the same: another cause, a second signal, its kind."""
     services: tuple[str, ...] = ()
     """The services that it seems to be about, for the storm brake."""
+    as_seen_ms: tuple[int, int] | tuple[()] = ()
+    """Of a resolve that nobody sent: first and last hearing of the episode that is meant, and of no other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,12 +102,12 @@ def _chunks(items: Sequence[HeardAlert]) -> Iterator[Chunk]:
 def _chunk(begins: int, items: Sequence[HeardAlert]) -> Chunk:
     rows = [
         (
-            *(i.fingerprint, int(i.firing), i.starts_at_ms, i.rule_digests, i.other_digests),
+            *(i.fingerprint, int(i.firing), i.starts_at_ms, i.rule_digests, i.other_digests, i.as_seen_ms),
             *(i.labels_json, i.annotations_json),
         )
         for i in items
     ]
-    return Chunk(begins, len(rows), orjson.dumps([row[:5] for row in rows]), orjson.dumps(rows))
+    return Chunk(begins, len(rows), orjson.dumps([row[:6] for row in rows]), orjson.dumps(rows))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,8 @@
 -- The episodes of one chunk of a notification. ARGV: 'peek' | 'record', notification id, items, meta, [service, …],
 -- place of the item to begin with, ms until somebody is to look at it ('0': it is rung for).
 -- items: JSON [[fingerprint, 1 firing | 0 resolved, startsAt ms, [rule digest, …], [digest of a rule it is only of
--- interest to, …], labels, annotations], …]. The services are some of those of all alerts that begin
+-- interest to, …], [first, heard] | [], labels, annotations], …]. A resolve that nobody sent says how the episode was seen:
+-- one that is another by now is left alone. The services are some of those of all alerts that begin
 -- with the body, for the storm brake: they are counted before any of it rings.
 -- 'peek' writes nothing and tells whether 'record' would: a repeated body costs one round trip and no write.
 -- Returns {alerts to write, known, stragglers, closed, pairs to resolve, places of the alerts that begin, place of the
@@ -120,7 +121,7 @@ local function firing(k, item, e, at)
     local since = starts
     if verdict == 'reopened' then since = math.min(first, starts) end
     redis.call('DEL', k)
-    redis.call('HSET', k, 'first', ms(since), 'closed', '', 'labels', item[6], 'annotations', item[7],
+    redis.call('HSET', k, 'first', ms(since), 'closed', '', 'labels', item[7], 'annotations', item[8],
       'opened', ms(now), 'opened_as', verdict)
   else
     redis.call('HSET', k, 'first', ms(math.min(first, starts)))
@@ -132,8 +133,13 @@ local function firing(k, item, e, at)
   ask(k, fingerprint, missing)
 end
 
+-- Whether an episode is still as it was when its alert was found to be lacking.
+local function as_seen(e, seen)
+  return #seen == 0 or (tonumber(e[1] or nil) == seen[1] and tonumber(e[2] or nil) == seen[2])
+end
+
 local function resolved(k, item, e)
-  if e[3] and e[3] ~= '' then
+  if (e[3] and e[3] ~= '') or not as_seen(e, item[6]) then
     known = known + 1
     return
   end
