@@ -41,7 +41,8 @@ class Trouble:
 
     `heard_ms` is when it was last known to fire, by `source`; `over_ms` when it was over. `suppressed` says by
     what Alertmanager keeps it to itself (silenced, inhibited): that it ends may never be told. `shared`: it is
-    about several instances at once, and others of them still run what this one left.
+    about several instances at once, and others of them still run what this one left. `unlisted`: only the ledger
+    takes it to fire, and Alertmanager, asked now, does not list it.
     """
 
     fingerprint: str
@@ -51,6 +52,7 @@ class Trouble:
     suppressed: str = ""
     source: str = "ledger"
     shared: bool = False
+    unlisted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,11 +96,6 @@ class NotYet:
     detail: str = ""
 
 
-_DRAINS_MS = 60_000
-"""An alert heard within this time of the change may still speak of the time before it.
-
-Where a rule says that its alerts are gone sooner, half of what it says: else it could never be shown to be wrong.
-"""
 _OTHER_CAUSE = "the release was not the cause, or not alone. Look for another cause"
 
 
@@ -133,8 +130,8 @@ def _not_heard(seen: Seen) -> Verdict:
     return Verdict(
         Proof.INCONCLUSIVE,
         Reason.NOT_HEARD,
-        f"no resolve was heard within {seen.cleared_within_s:g} s of the change, and no firing either. "
-        "Look at the alert itself, and that the receiver has send_resolved: true.",
+        f"no resolve was heard within {seen.cleared_within_s:g} s of the change, and no firing once it could be "
+        "over. Look at the alert itself, and that the receiver has send_resolved: true.",
     )
 
 
@@ -252,10 +249,19 @@ def _still_fires(trouble: Trouble, seen: Seen) -> str:
 
 def _is_evidence(trouble: Trouble, seen: Seen) -> bool:
     """Whether it was heard firing too long after the change to speak of the time before, and not of others."""
-    if trouble.shared:
+    if trouble.shared or trouble.unlisted:
         return False
-    drained_ms = seen.changed_ms + min(_DRAINS_MS, seen.cleared_within_s * 500)
-    return trouble.heard_ms is not None and trouble.heard_ms > drained_ms
+    return trouble.heard_ms is not None and trouble.heard_ms > _drained_ms(seen)
+
+
+def _drained_ms(seen: Seen) -> float:
+    """Return until when a firing may be what is left of the time before: its resolve may never reach us.
+
+    Two group intervals of `cleared_within_s` are for the news of the end, the rest is for the end itself. Where
+    that leaves less than half of it, half: a rule may say that it hears sooner, and must be open to proof.
+    """
+    drains_s = max(seen.cleared_within_s - 2 * seen.group_interval_s, seen.cleared_within_s / 2)
+    return seen.changed_ms + drains_s * 1000
 
 
 def _last_heard_ms(seen: Seen) -> int:

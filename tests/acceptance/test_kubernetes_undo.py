@@ -140,7 +140,7 @@ def test_a_release_that_came_before_the_verdict_is_left_alone(undoes: Installati
 @pytest.fixture
 def slower(tmp_path: Path, redis_server: Redis, cluster: Cluster) -> Iterator[Installation]:
     """Serve an installation with time to change machines before the verdict; none works yet."""
-    rules = rule("Slow", {**UNDO, "cleared-within": "5s"})
+    rules = rule("Slow", {**UNDO, "cleared-within": "4s"})
     kube = kube_installation(
         tmp_path / "installed", redis_server.url, cluster.kubeconfig, rules=rules, more={"numbers": NUMBERS}
     )

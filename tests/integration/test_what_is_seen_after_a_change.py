@@ -247,12 +247,13 @@ def test_a_metric_that_is_gone(world: World, look: Any) -> None:
     """The other release does not have what the alert is judged by."""
     at_ms = changed(world, 'shop_errors{version="v2"} 0', "shop_up 1")
     over = resolved(world, at_ms, version="v2")
-    seen = until(
-        lambda: (found := look(at_ms, over)).gone and found, within_s=15, what="the metric is known to be gone"
-    )
+
+    def gone() -> Seen | None:
+        seen: Seen = look(at_ms, over)
+        return seen if seen.gone and seen.scraped and seen.scraped.value else None
+
+    seen = until(gone, within_s=15, what="it is scraped, and the metric is known to be gone")
     assert seen.gone == ("shop_errors",)
-    assert seen.scraped is not None
-    assert seen.scraped.value
     assert outcome(is_quiet(seen)) == "inconclusive metric-gone"
 
 

@@ -198,6 +198,33 @@ def test_an_alert_of_the_service_that_goes_on_elsewhere():
 
 
 @pytest.mark.parametrize(
+    ("listed", "judges", "unlisted"),
+    [
+        (None, None, False),
+        ([], None, True),
+        (["f3"], None, True),
+        (["f2"], None, False),
+        ([], False, True),
+        ([], True, False),
+    ],
+    ids=[
+        "nobody was asked", "it lists nothing", "it lists another", "it lists it", "Prometheus: pending",
+        "Prometheus: firing",
+    ],
+)  # fmt: skip
+def test_what_only_the_ledger_takes_to_fire_is_known_as_such(listed, judges, unlisted):
+    """Its resolve may be lost: Alertmanager was asked and does not list it, nor does it fire for Prometheus."""
+    found = troubles()
+    found.of_rollback([episode(alert(), over_ms=None)])
+    if listed is not None:
+        found.of_alertmanager([Firing(alert(name, instance="web2")) for name in listed])
+    if judges is not None:
+        found.of_prometheus([judged(judges, alert().labels)])
+    one = next(one for one in found.all() if one.fingerprint == "f2")
+    assert (one.firing, one.unlisted) == (True, unlisted)
+
+
+@pytest.mark.parametrize(
     ("by", "labels", "others_run", "shared"),
     [
         (OF_ALL, {"instance": ""}, True, True),

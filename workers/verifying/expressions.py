@@ -25,7 +25,7 @@ _OF_PROMETHEUS_ITSELF = frozenset({"ALERTS", "ALERTS_FOR_STATE"})
 
 @dataclass(frozen=True, slots=True)
 class Expression:
-    """The metrics that an expression names, and the seconds that the oldest sample of each, and of all, may be old."""
+    """The metrics that an expression names, and how old the oldest sample of each, and of all, may be."""
 
     backs: Mapping[str, float] = field(default_factory=dict)
     reach_s: float = 0.0

@@ -15,6 +15,8 @@ from workers.monitoring.alertmanager import Firing
 from workers.monitoring.promanswers import Active, AlertingRule
 from workers.verifying.places import Places
 
+_LEDGER = "the ledger"
+
 
 @dataclass(slots=True)
 class Troubles:
@@ -25,11 +27,12 @@ class Troubles:
     now_ms: int
     alerts: dict[str, Alert] = field(default_factory=dict)
     _known: dict[str, Trouble] = field(default_factory=dict)
+    _listed: frozenset[str] | None = None
 
     def of_rollback(self, episodes: Iterable[Episode]) -> None:
         """Add the alerts that stand behind the rollback, those that are over too."""
         for e in episodes:
-            found = Trouble(e.fingerprint, e.open, e.heard_ms, e.closed_ms, source="the ledger")
+            found = Trouble(e.fingerprint, e.open, e.heard_ms, e.closed_ms, source=_LEDGER)
             if self.places.is_of_another_release(e.alert):
                 found = replace(found, firing=False, over_ms=self.changed_ms, heard_ms=None)
             self._add(e.alert, found)
@@ -39,11 +42,13 @@ class Troubles:
         for one in heard:
             alert = one.other.alert
             if alert.fingerprint not in self._known and self.places.is_ours(alert, one.other.instances):
-                self._add(alert, _fires(alert, one.other.heard_ms, "the ledger"))
+                self._add(alert, _fires(alert, one.other.heard_ms, _LEDGER))
 
     def of_alertmanager(self, listed: Iterable[Firing]) -> None:
-        """Add what Alertmanager lists: it fires now, whoever is told of it."""
-        for one in listed:
+        """Add what Alertmanager lists: it fires now, whoever is told of it. What it does not list may be over."""
+        everything = tuple(listed)
+        self._listed = frozenset(one.alert.fingerprint for one in everything)
+        for one in everything:
             if self._counts(one.alert):
                 told = _fires(one.alert, self.now_ms, "Alertmanager")
                 self._add(one.alert, replace(told, suppressed=_suppressed(one)))
@@ -58,11 +63,19 @@ class Troubles:
 
     def all(self, *, others_run: bool = False) -> tuple[Trouble, ...]:
         """Return them, each once; `others_run`: other instances still run what this one left."""
-        if not others_run:
-            return tuple(self._known.values())
         return tuple(
-            replace(one, shared=self.places.is_shared(self.alerts[name])) for name, one in self._known.items()
+            replace(
+                one,
+                shared=others_run and self.places.is_shared(self.alerts[name]),
+                unlisted=self._is_unlisted(one),
+            )
+            for name, one in self._known.items()
         )
+
+    def _is_unlisted(self, one: Trouble) -> bool:
+        """Whether only the ledger takes it to fire, and Alertmanager, which told it so, does not know it now."""
+        told = self._listed is not None and one.fingerprint not in self._listed
+        return told and one.firing and one.source == _LEDGER
 
     def _counts(self, alert: Alert) -> bool:
         if alert.fingerprint in self._known:
