@@ -166,7 +166,7 @@ def test_a_drain_is_waited_for_and_run_once(tmp_path: Path) -> None:
 
 
 def test_undrain_waits_for_a_drain_that_still_runs(tmp_path: Path) -> None:
-    """A drain whose worker died has not the last word: the instance is in rotation afterwards, and drained anew."""
+    """A drain whose worker died has not the last word: the instance is in rotation, and then drained anew."""
     log, go = tmp_path / "log", tmp_path / "go"
     drain = f"while [ ! -e '{go}' ]; do sleep 0.05; done; echo drained >>'{log}'"
     shop = shop_that(tmp_path, stop=Stop(("sh", "-c", drain), ("sh", "-c", f"echo undrained >>'{log}'"), 60))
