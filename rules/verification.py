@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING
 from rules.decisions import Reason
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from rules.facts import Fact
 
 
@@ -42,7 +44,8 @@ class Trouble:
     `heard_ms` is when it was last known to fire, by `source`; `over_ms` when it was over. `suppressed` says by
     what Alertmanager keeps it to itself (silenced, inhibited): that it ends may never be told. `shared`: it is
     about several instances at once, and others of them still run what this one left. `unlisted`: only the ledger
-    takes it to fire, and Alertmanager, asked now, does not list it.
+    takes it to fire, and Alertmanager, asked now, does not list it. `pending`: nobody takes it to fire, only its
+    condition holds.
     """
 
     fingerprint: str
@@ -53,6 +56,7 @@ class Trouble:
     source: str = "ledger"
     shared: bool = False
     unlisted: bool = False
+    pending: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,9 +125,31 @@ def _while_it_fires(seen: Seen) -> Verdict | NotYet:
         return _check_not_met(seen)
     if any(one.suppressed for one in seen.troubles):
         return _suppressed(seen)
-    if seen.blind:
-        return _blind(seen)
+    return _blind(seen) if seen.blind else _unproven(seen, firing)
+
+
+def _unproven(seen: Seen, firing: Sequence[Trouble]) -> Verdict | NotYet:
+    if all(one.pending or one.unlisted for one in firing):
+        return _perhaps_over(seen, firing)
     return _shared() if any(one.shared for one in firing) else _not_heard(seen)
+
+
+def _perhaps_over(seen: Seen, firing: Sequence[Trouble]) -> Verdict | NotYet:
+    """Wait for what fires for nobody who was asked: it may never fire, or its end is yet to be heard."""
+    last_ms = max(_until_ms(seen), _last_heard_ms(seen)) + _quiet_ms(seen)
+    if seen.now_ms < last_ms:
+        return NotYet(last_ms, "an alert about this instance may fire, and does not now")
+    if any(one.pending for one in firing):
+        said = (
+            "no alert about this instance fires, but the condition of one holds: it is pending, and nobody knows "
+            "whether it will. Look at the alert in Prometheus, and at the instance"
+        )
+    else:
+        said = (
+            "the end of an alert was not heard, and Alertmanager does not list it any more. Look at the alert "
+            "itself, and that the receiver has send_resolved: true"
+        )
+    return Verdict(Proof.INCONCLUSIVE, Reason.NOT_HEARD, said)
 
 
 def _not_heard(seen: Seen) -> Verdict:
@@ -249,7 +275,7 @@ def _still_fires(trouble: Trouble, seen: Seen) -> str:
 
 def _is_evidence(trouble: Trouble, seen: Seen) -> bool:
     """Whether it was heard firing too long after the change to speak of the time before, and not of others."""
-    if trouble.shared or trouble.unlisted:
+    if trouble.shared or trouble.unlisted or trouble.pending:
         return False
     return trouble.heard_ms is not None and trouble.heard_ms > _drained_ms(seen)
 

@@ -41,6 +41,11 @@ def shared(one: Trouble) -> Trouble:
     return replace(one, shared=True)
 
 
+def pending(one: Trouble) -> Trouble:
+    """Make it one whose condition holds, and that fires for nobody."""
+    return replace(one, pending=True)
+
+
 def unlisted(one: Trouble) -> Trouble:
     """Make it one that Alertmanager does not list among what fires."""
     return replace(one, unlisted=True)
@@ -74,12 +79,27 @@ CASES = {
     "heard as long after as it drains": (seen(22, fires(12), cleared_within_s=1320), "inconclusive not-heard"),
     "heard longer after than that": (seen(22, fires(12.1), cleared_within_s=1320), "ineffective still-firing"),
     "a rule says that it hears at once": (seen(1, fires(0.6), cleared_within_s=60), "ineffective still-firing"),
-    "Alertmanager does not list it": (seen(15, unlisted(fires(14))), "inconclusive not-heard"),
+    "Alertmanager does not list it": (seen(15, unlisted(fires(14))), 25),
+    "Alertmanager does not list it to the end": (seen(25, unlisted(fires(14))), "inconclusive not-heard"),
     "Alertmanager does not list it, and another": (
         seen(15, unlisted(fires(14)), fires(14)), "ineffective still-firing"
     ),
     "fires at the end, heard before only": (seen(15, fires(-1)), "inconclusive not-heard"),
-    "its condition holds, nobody heard it fire": (seen(15, fires(None)), "inconclusive not-heard"),
+    # What fires for nobody who is asked may never fire, or is over: quiet could come.
+    "its condition holds, nobody heard it fire": (seen(15, pending(fires(None))), 25),
+    "its condition holds to the end": (seen(25, pending(fires(None))), "inconclusive not-heard"),
+    "resolved, and another is pending once": (
+        seen(6, over(4), pending(fires(None)), cleared_within_s=300), 15
+    ),
+    "resolved, another was pending once": (seen(14, over(4), cleared_within_s=300), "recovered cleared"),
+    "over late, and its condition holds again": (seen(16, over(14), pending(fires(None))), 25),
+    "over a moment ago, and pending": (seen(16, pending(fires(15.5))), 25.5),
+    "pending, and another fires": (seen(15, pending(fires(None)), fires(12)), "ineffective still-firing"),
+    "pending, another last heard as it may have drained": (
+        seen(15, pending(fires(None)), fires(2)), "inconclusive not-heard"
+    ),
+    "pending, a check is false": (seen(15, pending(fires(None)), checks=(FALSE,)), "ineffective check-not-met"),
+    "pending, and about all of the service": (seen(15, shared(pending(fires(None)))), 25),
     "one is over, another fires": (seen(15, over(1), fires(14)), "ineffective still-firing"),
     "comes and goes for ever": (seen(26, over(25, heard_min=24)), "ineffective still-firing"),
     "came back, and is quiet by now": (seen(36, over(25, heard_min=24)), "recovered cleared"),
@@ -156,6 +176,7 @@ troubles = st.builds(
     suppressed=st.sampled_from(["", "", "silenced", "inhibited"]),
     shared=st.booleans(),
     unlisted=st.booleans(),
+    pending=st.booleans(),
 )
 checks = st.builds(Checked, promql=st.just("up == 1"), holds=st.sampled_from([True, False, None]))
 anything = st.builds(
@@ -212,7 +233,8 @@ def test_ineffective_is_never_said_without_evidence_from_after_the_change(known)
     """A firing heard once it could be over, or a check that is false; never before cleared-within is over."""
     found = judge(known)
     if isinstance(found, Verdict) and found.outcome is Proof.INEFFECTIVE:
-        own = [one for one in known.troubles if not (one.shared or one.unlisted or one.suppressed)]
+        unsure = ("shared", "unlisted", "pending", "suppressed")
+        own = [one for one in known.troubles if not any(getattr(one, word) for word in unsure)]
         drains_s = known.cleared_within_s - 2 * known.group_interval_s
         over_ms = known.changed_ms + 1000 * max(drains_s, known.cleared_within_s / 2)
         heard = any((one.heard_ms or 0) > over_ms for one in own)
@@ -234,6 +256,9 @@ BLINDER = {
     ),
     "not listed": lambda known: replace(
         known, troubles=tuple(replace(one, unlisted=True) for one in known.troubles)
+    ),
+    "only pending": lambda known: replace(
+        known, troubles=tuple(replace(one, pending=True) for one in known.troubles)
     ),
     "never heard": lambda known: replace(
         known, troubles=tuple(replace(one, heard_ms=None) if one.firing else one for one in known.troubles)
@@ -261,3 +286,16 @@ def is_recovered(known: Seen) -> bool:
     """Whether it is judged to have helped."""
     found = judge(known)
     return isinstance(found, Verdict) and found.outcome is Proof.RECOVERED
+
+
+SAID = {
+    "pending": (seen(25, pending(fires(None))), "it is pending"),
+    "not listed": (seen(25, unlisted(fires(14))), "Alertmanager does not list it any more"),
+    "neither": (seen(15, fires(-1)), "no resolve was heard within 900 s of the change"),
+}
+
+
+@pytest.mark.parametrize(("known", "said"), SAID.values(), ids=SAID)
+def test_what_is_said_is_what_was_seen(known, said):
+    """Each of the ways in which an end was not heard has words of its own."""
+    assert said in judge(known).detail

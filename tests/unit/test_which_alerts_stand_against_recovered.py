@@ -166,7 +166,15 @@ def test_what_prometheus_judges_is_the_same_alert(firing, heard_ms):
     found.of_rollback([episode(alert(), over_ms=CHANGED + 60_000)])
     found.of_prometheus([judged(firing, alert().labels)])
     (one,) = found.all()
-    assert (one.fingerprint, one.firing, one.heard_ms) == ("f2", True, heard_ms)
+    assert (one.fingerprint, one.firing, one.heard_ms, one.pending) == ("f2", True, heard_ms, not firing)
+
+
+def test_what_prometheus_holds_as_pending_fires_for_who_heard_so():
+    """The ledger's own alert is not over because another series of it is pending."""
+    found = troubles()
+    found.of_rollback([episode(alert(), over_ms=None)])
+    found.of_prometheus([judged(False, alert().labels), judged(False, alert(version="v1").labels)])
+    assert [(one.firing, one.pending) for one in found.all()] == [(True, False), (True, True)]
 
 
 def test_another_alert_of_prometheus_is_ours_though_its_external_label_is_not_known():

@@ -59,7 +59,8 @@ class Troubles:
             alert = self._as_told(active)
             if self._counts(alert):
                 heard_ms = self.now_ms if active.firing else None
-                self._add(alert, _fires(alert, heard_ms, "Prometheus"))
+                told = _fires(alert, heard_ms, "Prometheus")
+                self._add(alert, replace(told, pending=not active.firing))
 
     def all(self, *, others_run: bool = False) -> tuple[Trouble, ...]:
         """Return them, each once; `others_run`: other instances still run what this one left."""
@@ -130,6 +131,7 @@ def _suppressed(one: Firing) -> str:
 def _both(one: Trouble, other: Trouble) -> Trouble:
     """Join what two sources say of one alert: it fires if either says so."""
     firing = one.firing or other.firing
+    fires = any(each.firing and not each.pending for each in (one, other))
     later = other if (other.heard_ms or 0) >= (one.heard_ms or 0) else one
     over = [at_ms for at_ms in (one.over_ms, other.over_ms) if at_ms is not None]
     return Trouble(
@@ -139,4 +141,5 @@ def _both(one: Trouble, other: Trouble) -> Trouble:
         None if firing else max(over, default=None),
         one.suppressed or other.suppressed,
         later.source,
+        pending=firing and not fires,
     )
