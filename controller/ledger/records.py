@@ -179,6 +179,8 @@ class Rollback:
     cleared_within_s: float | None = None
     """What `cleared-within: auto` came to; None while it is not known."""
     committed_ms: int | None = None
+    acting_ms: int | None = None
+    """Since when it may change its target: since its commit was last allowed with nothing changed yet."""
     changed_ms: int | None = None
     ended_ms: int | None = None
     episodes: tuple[str, ...] = ()
@@ -228,6 +230,7 @@ class Rollback:
             opened_ms=int(raw.get("opened_at") or 0),
             cleared_within_s=float(raw["cleared_within"]) if raw.get("cleared_within") else None,
             committed_ms=_ms(raw, "committed_at"),
+            acting_ms=_ms(raw, "acting_since") or _ms(raw, "committed_at"),
             changed_ms=_ms(raw, "changed_at"),
             ended_ms=_ms(raw, "ended_at"),
             asked=orjson.loads(raw.get("asked") or "{}"),

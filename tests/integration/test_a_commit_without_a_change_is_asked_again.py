@@ -137,6 +137,40 @@ def test_it_goes_on_where_they_still_allow_the_same(shop: Shop) -> None:
     assert reserved(shop) == {**ONE, "begun": 1}
 
 
+def long_ago(shop: Shop, ident: str, *since: str) -> None:
+    """Have more time gone by since the commit than acting may take."""
+    with shop.server.client() as client:
+        for name in since:
+            client.hincrby(f"rc:rollback:{ident}", name, -601_000)
+
+
+def test_the_time_to_act_counts_from_when_they_allowed_it_again(shop: Shop) -> None:
+    """All workers were away for an hour: nothing was begun in that time, so none of it was spent on acting."""
+    ident = committed(shop)
+    long_ago(shop, ident, "committed_at", "acting_since")
+    with dying(shop, StepKind.RESTART) as site, pytest.raises(Died):
+        run(site, ident, "job-2")
+    lapse(shop)
+    with shop.site() as site:
+        before = site.ledger.rollbacks.get(ident)
+        assert before is not None
+        done = shop.work(site, ident, "job-3")
+    assert (done.state, done.committed_ms) == (State.VERIFYING, before.committed_ms), done.detail
+    assert (shop.running, shop.restarts) == ("v1.2.0", 1)
+
+
+def test_the_time_to_act_is_over_for_whoever_takes_over_a_change(shop: Shop) -> None:
+    """It counts over all takeovers once something was begun."""
+    ident = committed(shop)
+    with dying(shop, StepKind.RESTART) as site, pytest.raises(Died):
+        run(site, ident, "job-2")
+    lapse(shop)
+    long_ago(shop, ident, "acting_since")
+    with shop.site() as site:
+        held = shop.work(site, ident, "job-3")
+    assert (held.state, held.reason, shop.restarts) == (State.HELD, Reason.DEADLINE, 0)
+
+
 def test_a_pause_that_came_meanwhile_is_heeded(shop: Shop) -> None:
     """The reservation is given back while it waits, marks as well; after the resume it commits anew, once."""
     ident = committed(shop)

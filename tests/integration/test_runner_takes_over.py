@@ -191,7 +191,7 @@ def test_acting_too_long_is_held_for_a_person(shop: Shop, redis_server: Redis) -
         killed_at(shop, ident, StepKind.RESTART, "before")
         lapse(redis_server)
         with redis_server.client() as client:
-            client.hincrby(f"rc:rollback:{ident}", "committed_at", -601_000)
+            client.hincrby(f"rc:rollback:{ident}", "acting_since", -601_000)
         held = shop.work(site, ident, "job-2")
         assert (held.state, held.reason) == (State.HELD, Reason.DEADLINE)
         assert shop.work(site, ident, "job-3").state is State.HELD

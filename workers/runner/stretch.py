@@ -152,6 +152,7 @@ class _Stretch:
             self._rollback,
             attempts=0,
             committed_ms=self._now_ms(),
+            acting_ms=self._now_ms(),
             campaign=allowed.campaign,
             release=allowed.release,
             environment=allowed.environment,
@@ -174,6 +175,7 @@ class _Stretch:
         try:
             self._require_still_wanted()
             self._judged = self._prepared().commit_again(rollback, self._terms, self._left(), plan).judgement
+            self._rollback = replace(self._rollback, acting_ms=self._now_ms())
         except LeaseLost:
             raise
         except RollbackError as e:
@@ -181,7 +183,7 @@ class _Stretch:
             self._steps(self._deadline_ms(None)).into_rotation_again(plan)
             self._journal.give_back()
             self._progress.give_back()
-            self._rollback = replace(rollback, committed_ms=None)
+            self._rollback = replace(rollback, committed_ms=None, acting_ms=None)
             raise
 
     def _require_still_wanted(self) -> None:
@@ -224,7 +226,7 @@ class _Stretch:
         if not self._journal.changed():
             self._consequences.begun(self._rollback, self._judged)
         try:
-            self._steps(self._deadline_ms(self._rollback.committed_ms)).carry_out(plan, "plan")
+            self._steps(self._deadline_ms(self._rollback.acting_ms)).carry_out(plan, "plan")
         except LeaseLost:
             raise
         except (Permanent, Transient) as e:

@@ -25,7 +25,10 @@ if made and made ~= id and redis.call('HGET', record, 'by') == '' then return {'
 if (redis.call('HGET', BOOK, 'version') or '0') ~= ARGV[5] then
   return {'book', redis.call('HGET', BOOK, 'version')}
 end
-if again then return {'ok', ARGV[5]} end
+if again then
+  redis.call('HSET', record, 'acting_since', ms(now))    -- nothing was begun before: the time to act counts anew
+  return {'ok', ARGV[5]}
+end
 
 redis.call('SET', effect, id, 'PX', EFFECT_KEPT)
 redis.call('SADD', P .. 'begun', id)
@@ -53,7 +56,8 @@ if ARGV[6] ~= '' then
   redis.call('PEXPIRE', key('left', instance), EFFECT_KEPT)
 end
 set_fields(record, ARGV[7])
-redis.call('HSET', record, 'state', 'acting', 'effect', ARGV[4], 'from', ARGV[6], 'attempts', '0', 'committed_at', ms(now))
+redis.call('HSET', record, 'state', 'acting', 'effect', ARGV[4], 'from', ARGV[6], 'attempts', '0', 'committed_at', ms(now),
+  'acting_since', ms(now))
 local version = ms(redis.call('HINCRBY', BOOK, 'version', 1))
 redis.call('HSET', record, 'committed_in', version)
 return {'ok', version}

@@ -120,7 +120,7 @@ end
 
 if given_back then
   give_back()
-  redis.call('HDEL', record, 'effect', 'effect_before', 'changed_before', 'committed_at', 'committed_in', 'plan')
+  redis.call('HDEL', record, 'effect', 'effect_before', 'changed_before', 'committed_at', 'acting_since', 'committed_in', 'plan')
 end
 
 -- The loop-breaker of a service: what rules' rollbacks came to, one after the other. Each is counted once. Open, it
