@@ -88,6 +88,8 @@ class Seen:
     scraped: Fact[bool] | None = None
     gone: tuple[str, ...] = ()
     checks: tuple[Checked, ...] = ()
+    may_fire_s: float = 0.0
+    """So long after the change the other release's own alert may first fire, where nobody sees what is pending."""
     blind: str = ""
     """Why monitoring that is configured could not be asked; empty where it could."""
 
@@ -164,7 +166,7 @@ def _not_heard(seen: Seen) -> Verdict:
 def _in_the_quiet(seen: Seen) -> Verdict | NotYet:
     """Nothing fires now: say whether it has been so for long enough, and whether that proves anything."""
     quiet_ms, until_ms = _quiet_ms(seen), _until_ms(seen)
-    quiet_at_ms = _last_heard_ms(seen) + quiet_ms
+    quiet_at_ms = max(_last_heard_ms(seen) + quiet_ms, seen.changed_ms + round(seen.may_fire_s * 1000))
     if seen.now_ms < quiet_at_ms:
         back = [one for one in seen.troubles if (one.heard_ms or 0) > until_ms]
         if back and seen.now_ms >= until_ms + quiet_ms:
@@ -173,7 +175,8 @@ def _in_the_quiet(seen: Seen) -> Verdict | NotYet:
                 return Verdict(Proof.INEFFECTIVE, Reason.STILL_FIRING, _still_fires(proof, seen))
             if any(one.shared for one in back):
                 return _shared()
-        return NotYet(quiet_at_ms, f"no alert fires; it must stay so for {quiet_ms / 1000:g} s")
+        left_s = (quiet_at_ms - seen.now_ms) / 1000
+        return NotYet(quiet_at_ms, f"no alert fires; it must stay so for {left_s:g} s more")
     doubt = _doubt(seen)
     if doubt is None:
         said = "healthy and steady, and no alert about this instance fires any more; nothing is left to do"

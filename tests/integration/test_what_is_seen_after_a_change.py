@@ -53,7 +53,7 @@ RULES = parse_rules(
 version: rules/v1
 rules:
   - name: shop-fails
-    when: {matchers: ['alertname=~"ShopFails|ShopSlow"']}
+    when: {matchers: ['alertname=~"ShopFails|ShopSlow"'], alert-for: 1m}
     target: {hosts: {instance: "{{ $labels.instance }}"}, service: "{{ $labels.service }}"}
 """,
     "rules.yaml",
@@ -307,7 +307,8 @@ def test_how_long_the_alert_needs_is_asked_of_prometheus(world: World, look: Any
     burns = look(at_ms, resolved(world, at_ms, "ShopBurns"), cleared_within_s=None)
     assert burns.cleared_within_s == 600 + 1800 + 2 * 1 + 120, "through what is recorded"
     unknown = look(at_ms, resolved(world, at_ms, "NobodyKnows"), cleared_within_s=None)
-    assert unknown.cleared_within_s == 300 + 2 * 1 + 120
+    assert unknown.cleared_within_s == 300 + 60 + 2 * 1 + 120
+    assert (seen.may_fire_s, unknown.may_fire_s) == (0, 300 + 60), "what is pending is seen, or may be for so long"
 
 
 def test_a_silenced_alert_is_neither_over_nor_evidence(world: World, look: Any) -> None:

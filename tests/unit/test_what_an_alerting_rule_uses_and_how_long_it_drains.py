@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from rules.alerts import Alert
 from workers.monitoring.promanswers import AlertingRule, RecordingRule
-from workers.verifying.draining import behind, drains_s
+from workers.verifying.draining import behind, drains_s, may_fire_s
 from workers.verifying.expressions import read_expression
 from workers.verifying.recorded import look_up
 
@@ -110,6 +110,14 @@ def test_the_rules_an_alert_comes_from(rules, labels, wanted):
 def test_how_long_an_alert_drains(rules, alert_for_s, wanted):
     """Range, `for`, `keep_firing_for` of the slowest, two group intervals, two minutes; unknown: five minutes."""
     assert drains_s(rules, alert_for_s, 30) == wanted + 2 * 30 + 120
+
+
+@pytest.mark.parametrize(
+    ("rules", "alert_for_s", "wanted"), [((FAST,), 900, 0), ((), 900, 900 + 300), ((), 0, 300), ((), None, 0)]
+)
+def test_how_long_an_alert_may_be_pending_unseen(rules, alert_for_s, wanted):
+    """Only where Prometheus does not tell, and the rule says what the `for` is: that, and five minutes."""
+    assert may_fire_s(rules, alert_for_s) == wanted
 
 
 RECORDED = (

@@ -69,6 +69,12 @@ CASES = {
     "heard firing by another after the first was over": (seen(11, over(0.5, heard_min=3)), 13),
     "over late, and quiet only after cleared-within": (seen(16, over(14)), 24),
     "over late, and quiet then": (seen(24, over(14)), "recovered cleared"),
+    # Nobody sees what is pending: the other release's own alert fires only after its `for`.
+    "quiet before another could fire": (seen(15, over(5), may_fire_s=1200), 20),
+    "quiet since another could fire": (seen(20, over(5), may_fire_s=1200), "recovered cleared"),
+    "over after another could fire": (seen(20, over(12), may_fire_s=1200), 22),
+    "another fires before that": (seen(15, over(5), fires(14), may_fire_s=1200), "ineffective still-firing"),
+    "by hand, nothing to fire": (seen(0, by_hand=True, may_fire_s=1200), "recovered healthy"),
     # Something fires.
     "fires, and may still drain": (seen(14, fires(12)), 15),
     "fires at the end, and was heard well after": (seen(15, fires(12)), "ineffective still-firing"),
@@ -192,6 +198,7 @@ anything = st.builds(
     scraped=st.sampled_from([None, YES, NO]),
     gone=st.sampled_from([(), ("m",)]),
     checks=st.lists(checks, max_size=2).map(tuple),
+    may_fire_s=st.floats(0, 3_000),
     blind=st.sampled_from(["", "no answer"]),
 )
 
@@ -221,11 +228,12 @@ def test_recovered_is_never_said_while_something_fires_or_is_not_known(known):
 
 @given(anything)
 def test_quiet_is_two_group_intervals_long(known):
-    """Since the change, and since whatever was last heard of any of the alerts."""
+    """Since the change, and since whatever was last heard of any of the alerts; and another could have fired."""
     found = judge(known)
     if isinstance(found, Verdict) and found.reason is Reason.CLEARED:
         heard = [at for one in known.troubles for at in (one.heard_ms, one.over_ms) if at is not None]
         assert known.now_ms >= max([known.changed_ms, *heard]) + int(2000 * known.group_interval_s)
+        assert known.now_ms >= known.changed_ms + int(1000 * known.may_fire_s)
 
 
 @given(anything)
@@ -279,6 +287,7 @@ def test_waiting_ends(known, later_ms):
     """Once everything is long over, there is an outcome, whatever is known."""
     last = max([known.now_ms, CHANGED, *(at or 0 for one in known.troubles for at in (one.heard_ms, one.over_ms))])
     end_ms = last + round(1000 * known.cleared_within_s + 4000 * known.group_interval_s) + later_ms
+    end_ms = max(end_ms, CHANGED + round(1000 * known.may_fire_s))
     assert isinstance(judge(replace(known, now_ms=end_ms)), Verdict)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from rules.alerts import Alert
 from workers.monitoring.promanswers import AlertingRule
@@ -24,6 +24,14 @@ def drains_s(
     """Return what the slowest of these alerting rules needs; `alert_for_s` counts where there is none."""
     needs = [_reach_s(rule, recorded) + rule.for_s + rule.keep_s for rule in rules]
     return max(needs, default=_USUAL_REACH_S + alert_for_s) + 2 * group_interval_s + _MARGIN_S
+
+
+def may_fire_s(rules: Collection[AlertingRule], alert_for_s: float | None) -> float:
+    """Return how long after the change an alert may first fire that is not seen as pending before; 0: it is seen.
+
+    `rules` are those behind the rollback, as Prometheus knows them: none where it cannot be asked.
+    """
+    return 0.0 if rules or alert_for_s is None else _USUAL_REACH_S + alert_for_s
 
 
 def behind(rules: Iterable[AlertingRule], alerts: Iterable[Alert]) -> tuple[AlertingRule, ...]:

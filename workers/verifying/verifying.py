@@ -20,7 +20,7 @@ from workers.site import Site
 from workers.terms import Terms
 from workers.verifying.asking import Asking
 from workers.verifying.checks import Checks
-from workers.verifying.draining import behind, drains_s
+from workers.verifying.draining import behind, drains_s, may_fire_s
 from workers.verifying.expressions import read_expression
 from workers.verifying.others import others_run_it
 from workers.verifying.places import Places
@@ -109,9 +109,9 @@ class _Look:
         troubles.of_prometheus(rules)
         own = behind(rules, (e.alert for e in self.episodes))
         interval_s = self.site.numbers.group_interval_s
+        alert_for_s = rule.when.alert_for_s if rule else None
         if told_s is None:
-            alert_for_s = (rule.when.alert_for_s if rule else None) or 0.0
-            told_s = drains_s(own, alert_for_s, interval_s, self._recorded(of_prometheus, own))
+            told_s = drains_s(own, alert_for_s or 0.0, interval_s, self._recorded(of_prometheus, own))
         watch = self._watch(of_prometheus, present, own)
         checks = Checks(self.verifying.prometheus(), of_prometheus, self.changed_ms, self.now_ms)
         alert = next((e.alert for e in self.episodes), None)
@@ -127,6 +127,7 @@ class _Look:
             watched=watch.expected,
             scraped=watch.scraped,
             gone=watch.gone,
+            may_fire_s=may_fire_s(own, alert_for_s),
             blind=of_alertmanager.blind or of_prometheus.blind or places.unknown,
         )
 
