@@ -22,7 +22,7 @@ from rules.templates import LabelMissing
 from workers.finding import Finder
 from workers.looks import Looks
 from workers.runner.lease import Lease, Stopping, boot_time
-from workers.runner.stretch import UNREADABLE
+from workers.runner.unreadable import UNREADABLE
 from workers.runner.wanted import RULE_SPREADS_S
 from workers.site import Site
 from workers.terms import Terms

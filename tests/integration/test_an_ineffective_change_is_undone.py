@@ -15,9 +15,10 @@ from testbed.shop_rules import ALERT, Book, rule
 from testbed.wait import until
 from testbed.worksite import WEB2, Shop
 
-from controller.ledger import End, Heard, HeardAlert, Rollback, State
+from controller.ledger import End, Heard, HeardAlert, LedgerUnavailable, Rollback, State
 from controller.settings.numbers import Numbers
 from rules.decisions import Reason
+from rules.errors import Transient
 from rules.inventory import Host
 from rules.marks import Mark
 from rules.plans import Step, StepKind
@@ -159,6 +160,80 @@ def test_a_target_that_moved_on_is_left_alone(shop: Shop, arrives: tuple[str, ..
         done = shop.work(site, found.id, "job-2")
     assert (done.state, done.reason, shop.running, shop.restarts) == (State.ENDED, ends, arrives[-1], 1)
     assert ends is Reason.SUPERSEDED or "was not brought back" in done.detail
+
+
+class OutOfSight:
+    """The real driver, but its target cannot be seen."""
+
+    def __init__(self, inner: object) -> None:
+        self._inner = inner
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
+
+    def observe(self) -> object:
+        """Look."""
+        raise Transient(Reason.UNREACHABLE, "no route to host")
+
+
+ONE_TRY = replace(UNDOES, retry=replace(UNDOES.retry, attempts=1))
+
+
+def test_a_target_out_of_sight_is_no_failure_of_what_was_done(shop: Shop) -> None:
+    """However often it cannot be seen while it is verified: it is looked at again, and nothing is counted."""
+    with shop.site() as site:
+        found = proven(shop, site, ONE_TRY)
+        blind = replace(site, reach=lambda *words: OutOfSight(shop.reach(*words)))
+        for turn in range(6):
+            waits = shop.work(blind, found.id, f"blind-{turn}")
+            assert (waits.state, waits.reason, waits.attempts) == (State.VERIFYING, Reason.UNREACHABLE, 0)
+            with shop.server.client() as client:
+                in_ms = client.zscore("rc:due", found.id) - site.ledger.booking.now_ms()
+            assert 10_000 < in_ms <= 15_000
+        done = shop.work(site, found.id, "job-2")
+    assert (done.outcome, done.reason, shop.running) == (End.INEFFECTIVE, Reason.STILL_FIRING, "v1.3.0")
+
+
+def test_a_target_that_stays_out_of_sight_is_not_waited_for_for_ever(shop: Shop) -> None:
+    """It did not help, that is proven: once the time to act is over, it ends so, and says what was not done."""
+    with shop.site() as site:
+        found = proven(shop, site, ONE_TRY)
+        with shop.server.client() as client:
+            client.hincrby(f"rc:rollback:{found.id}", "changed_at", -601_000)
+        blind = replace(site, reach=lambda *words: OutOfSight(shop.reach(*words)))
+        done = shop.work(blind, found.id, "job-2")
+    assert (done.state, done.outcome, done.reason) == (State.ENDED, End.INEFFECTIVE, Reason.STILL_FIRING)
+    assert "was not brought back: no route to host" in done.detail
+    assert shop.running == "v1.2.0"
+
+
+def test_what_failed_before_the_change_is_not_counted_against_its_judgement(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The restart failed once; then Redis is away for a moment, right after the change was written down."""
+    of = replace(UNDOES, retry=replace(UNDOES.retry, attempts=2, initial_s=0.01, max_s=0.01))
+    with shop.site() as site:
+        failing = replace(site, reach=lambda *words: Dying(shop.reach(*words), StepKind.RESTART, "once"))
+        monkeypatch.setattr(Dying, "_once", _fails)
+        parked = fires(shop, failing, of)
+        assert parked is not None
+        assert (parked.state, parked.attempts) == (State.PARKED, 1)
+        take, takes = site.ledger.leases.take, iter((False, True, False))
+
+        def away(*words: object, **more: object) -> object:
+            if next(takes):
+                raise LedgerUnavailable("gone for a moment")
+            return take(*words, **more)
+
+        site.ledger.leases.take = away  # type: ignore[method-assign]
+        waits = shop.work(site, parked.id, "job-2")
+    assert (waits.state, waits.attempts, shop.restarts) == (State.VERIFYING, 0, 1)
+
+
+def _fails(dying: Dying, what: str, does: Callable[[], object]) -> object:
+    if what == StepKind.RESTART:
+        raise Transient(Reason.UNREACHABLE, "no route to host")
+    return does()
 
 
 def test_somebody_who_deploys_while_it_goes_back_is_not_written_over(shop: Shop) -> None:

@@ -9,14 +9,14 @@ import structlog
 
 from controller.ledger import End, Episode, Rollback, State
 from rules.decisions import Reason
-from rules.errors import Permanent, RollbackError
+from rules.errors import Permanent, RollbackError, Transient
 from rules.plans import Plan
 from rules.rule import OnIneffective
 from rules.verification import NotYet, Proof, Seen, Verdict, judge
 from workers.driver import Driver
 from workers.runner.arrived import our_effects
 from workers.runner.consequences import Consequences
-from workers.runner.progress import Progress
+from workers.runner.progress import LOOK_AT_ALERTS_S, Progress
 from workers.terms import Terms
 from workers.verifying import Verifying
 
@@ -24,8 +24,6 @@ log = structlog.get_logger(__name__)
 
 _HEARD_AGAIN = "what joined it is put before the rules again now, its other alerts once they are heard again"
 
-LOOK_AT_ALERTS_S = 15
-"""A resolve rings at once; this is how often a rollback is judged without one."""
 _SOONEST_S = 0.5
 
 
@@ -39,7 +37,10 @@ class Undo:
 
 
 class Aftermath:
-    """Judges one rollback once its change is made, or held. `reach` connects to the target only where asked."""
+    """Judges one rollback once its change is made, or held. `reach` connects to the target only where asked.
+
+    `patience_s` is for how long a target that cannot be seen keeps a verdict waiting that needs the way back.
+    """
 
     def __init__(
         self,
@@ -49,6 +50,7 @@ class Aftermath:
         now_ms: Callable[[], int],
         reach: Callable[[], Driver],
         consequences: Consequences,
+        patience_s: float,
     ) -> None:
         self._rollback = rollback
         self._terms = terms
@@ -56,6 +58,7 @@ class Aftermath:
         self._now_ms = now_ms
         self._reach = reach
         self._consequences = consequences
+        self._patience_ms = round(patience_s * 1000)
 
     def verify(self, episodes: Sequence[Episode], verifying: Verifying) -> Undo | None:
         """End the rollback where its outcome is known, else say when to look again.
@@ -71,7 +74,7 @@ class Aftermath:
         elif isinstance(verdict, NotYet):
             self._look_again(seen, verdict)
         elif did_not_help and self._terms.on_ineffective is OnIneffective.UNDO:
-            return self._undo(verdict)
+            return self._undo(verdict, seen)
         else:
             self._end(self._with_undo(verdict) if did_not_help else verdict)
         return None
@@ -91,7 +94,7 @@ class Aftermath:
 
     def _look_again(self, seen: Seen, verdict: NotYet) -> None:
         wait_s = max(_SOONEST_S, (verdict.look_again_ms - seen.now_ms) / 1000)
-        fields = {}
+        fields = {"reason": "", "detail": ""}  # what could not be seen before was seen now
         if self._terms.cleared_within_s is None and self._rollback.cleared_within_s is None and not seen.blind:
             fields["cleared_within"] = f"{seen.cleared_within_s:g}"
         self._progress.move(State.VERIFYING, fields, look_again_s=min(wait_s, LOOK_AT_ALERTS_S), release=True)
@@ -110,14 +113,18 @@ class Aftermath:
         if outcome is End.RECOVERED:
             self._consequences.closed(self._rollback)
 
-    def _undo(self, verdict: Verdict) -> Undo | None:
-        """Say how to bring back what was there, or end as it is where that is not ours to do."""
+    def _undo(self, verdict: Verdict, seen: Seen) -> Undo | None:
+        """Say how to bring back what was there, or end as it is where that is not ours to do, or cannot be."""
         try:
             return Undo(self._way_back(), verdict.reason, verdict.detail)
-        except Permanent as e:
-            said = f"what was there before was not brought back: {e}. It did not help: {verdict.detail}"
-            self._end(replace(verdict, detail=said))
-            return None
+        except RollbackError as e:
+            waits_until_ms = seen.changed_ms + round(seen.cleared_within_s * 1000) + self._patience_ms
+            if isinstance(e, Transient) and seen.now_ms < waits_until_ms:
+                raise
+            problem = str(e).rstrip(".")
+        said = f"what was there before was not brought back: {problem}. It did not help: {verdict.detail}"
+        self._end(replace(verdict, detail=said))
+        return None
 
     def _with_undo(self, verdict: Verdict) -> Verdict:
         said = f"{verdict.detail.rstrip('.')}; `rollbackctl undo {self._rollback.id}` brings back what was there"

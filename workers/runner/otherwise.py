@@ -14,7 +14,7 @@ from workers.runner.backoff import pause_s
 from workers.runner.consequences import Consequences
 from workers.runner.journal import Journal
 from workers.runner.judging import is_let_go
-from workers.runner.progress import Progress
+from workers.runner.progress import LOOK_AT_ALERTS_S, Progress
 from workers.runner.waits import Asks, HeldBack
 from workers.site import Site
 from workers.terms import Terms
@@ -72,7 +72,13 @@ class Otherwise:
         self._progress.park(error.reason, str(error), error.retry_after_s, seen=self._seen, since_ms=since_ms)
 
     def try_again(self, error: Transient) -> None:
-        """Try again after a pause, as often as the rule says."""
+        """Try again after a pause, as often as the rule says.
+
+        While it is verified nothing is counted: what was done is well, and the verdict has a time of its own.
+        """
+        if self._progress.state is State.VERIFYING:
+            self._progress.park(error.reason, str(error), LOOK_AT_ALERTS_S)
+            return
         attempts = self._rollback.attempts + 1
         if attempts >= self._terms.attempts:
             self._exhausted(error, attempts)

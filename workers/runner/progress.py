@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import structlog
 
@@ -14,6 +15,8 @@ from workers.runner.lease import Lease
 
 log = structlog.get_logger(__name__)
 
+LOOK_AT_ALERTS_S = 15
+"""A resolve rings at once; this is how often a rollback is judged without one."""
 ALIVE = tuple(state for state in State if state is not State.ENDED)
 BEFORE_COMMIT = (State.PLANNED, State.WAITING)
 
@@ -51,6 +54,26 @@ class Progress:
     def is_committed(self) -> None:
         """Note that the commit took place; the script has moved the state."""
         self.state = State.ACTING
+
+    def is_changed(self, rollback: Rollback, our_arrival: str) -> Rollback:
+        """Write down that every step is done, and which arrival that brought; returns the record as it is now.
+
+        From here on it is judged. What failed on the way is forgotten.
+        """
+        self._changed_ms = changed_ms = self._now_ms()
+        fields = {"changed_at": str(changed_ms), "our_arrival": our_arrival}
+        fields |= {"reason": "", "detail": "", "attempts": "0"}
+        self.move(State.VERIFYING, fields, look_again_s=LOOK_AT_ALERTS_S)
+        self._log.info("rollback.changed", to_release=rollback.to_release)
+        return replace(
+            rollback,
+            state=State.VERIFYING,
+            changed_ms=changed_ms,
+            our_arrival=our_arrival,
+            reason="",
+            detail="",
+            attempts=0,
+        )
 
     def give_back(self) -> None:
         """Count the commit as not made: whatever stops the rollback now gives its reservation back."""

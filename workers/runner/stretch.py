@@ -8,14 +8,14 @@ from dataclasses import replace
 
 import structlog
 
-from controller.ledger import Busy, End, Gone, Hold, LeaseLost, Rollback, State, Taken
+from controller.ledger import Busy, End, Gone, LeaseLost, Rollback, State, Taken
 from rules.decisions import Reason
 from rules.errors import NotYet, Permanent, RollbackError, Transient
 from rules.instances import read_instance
 from rules.judgement import Judgement
 from rules.plans import Plan
 from workers.driver import Driver
-from workers.runner.aftermath import LOOK_AT_ALERTS_S, Aftermath, Undo
+from workers.runner.aftermath import Aftermath, Undo
 from workers.runner.arrived import arrival_of
 from workers.runner.consequences import Consequences
 from workers.runner.journal import Journal
@@ -24,6 +24,7 @@ from workers.runner.otherwise import Otherwise
 from workers.runner.preparing import Preparing
 from workers.runner.progress import Progress
 from workers.runner.steps import Steps
+from workers.runner.unreadable import UNREADABLE, hold_unreadable
 from workers.runner.wanted import require_still_wanted
 from workers.runner.wayback import WayBack
 from workers.site import Site
@@ -32,8 +33,6 @@ from workers.verifying import Verifying
 
 log = structlog.get_logger(__name__)
 
-UNREADABLE = (ValueError, LookupError, TypeError, AttributeError)
-"""What a record, a plan or an answer raises that is not as this version knows it."""
 _WORTH_THE_WAY_BACK = frozenset(
     {Reason.NOT_HEALTHY, Reason.NOT_STEADY, Reason.COMMAND_FAILED, Reason.PROGRESS_DEADLINE}
 )
@@ -52,19 +51,9 @@ def run_stretch(site: Site, ident: str, job: str) -> None:
         try:
             stretch = _Stretch(site, taken, lease, since, job)
         except UNREADABLE as e:
-            _hold_unreadable(site, taken, e)
+            hold_unreadable(site.ledger, taken, e)
         else:
             stretch.run()
-
-
-def _hold_unreadable(site: Site, taken: Taken, error: Exception) -> None:
-    """Hold a record that cannot be read, so that it neither rings for ever nor blocks its instance unseen."""
-    detail = f"the record cannot be read ({error!r}): look at it with redis-cli, then cancel it or mend it"
-    log.error("rollback.unreadable", rollback=taken.id, detail=detail)
-    state = taken.record.get("state", "")
-    hold = Hold(taken.id, taken.lease, taken.token)
-    fields = {"reason": str(Reason.RECORD_UNREADABLE), "detail": detail}
-    site.ledger.rollbacks.hold_unreadable(hold, state, fields)
 
 
 class _Stretch:
@@ -236,11 +225,7 @@ class _Stretch:
             if self._is_last(e):
                 self._into_rotation_again(plan)
             raise
-        changed_ms = self._now_ms()
-        fields = {"changed_at": str(changed_ms), "reason": "", "detail": "", "attempts": "0"}
-        fields["our_arrival"] = arrival_of(self._reach(), plan)
-        self._progress.move(State.VERIFYING, fields, look_again_s=LOOK_AT_ALERTS_S)
-        self._log.info("rollback.changed", to_release=plan.to_release)
+        self._rollback = self._progress.is_changed(self._rollback, arrival_of(self._reach(), plan))
         again = self._ledger.leases.take(self._rollback.id, holder=self._job, kind="rollback")
         if isinstance(again, Taken):  # ours still; a resolve may have come while we acted
             self._taken, self._rollback = again, Rollback.of(again.record)
@@ -254,7 +239,13 @@ class _Stretch:
 
     def _aftermath(self) -> Aftermath:
         return Aftermath(
-            self._rollback, self._terms, self._progress, self._now_ms, self._reach, self._consequences
+            self._rollback,
+            self._terms,
+            self._progress,
+            self._now_ms,
+            self._reach,
+            self._consequences,
+            self._site.numbers.acting_deadline_s,
         )
 
     def _into_rotation_again(self, plan: Plan) -> None:
