@@ -58,9 +58,10 @@ class Observation:
 
     `running` is the name of the release the instance is switched to, None where the target has none.
     `arrival` pins the arrival of that release (hosts: link target, inode and mtime; never a creation time).
-    `fence` is the highest fence the target has seen. `details` are the driver's own facts, JSON-able,
-    kept as evidence and shown to people; the core never reads them. `offers` are keyed by `to_word` of their
-    entry, and `no_history` says why nothing stands before the running release where that is known.
+    `fence` is the highest fence the target has seen, `fence_owner` the rollback that showed it.
+    `details` are the driver's own facts, JSON-able, kept as evidence and shown to people; the core never reads
+    them. `offers` are keyed by `to_word` of their entry, and `no_history` says why nothing stands before the
+    running release where that is known.
     `labels` are what a rule selects by, None where it selects by nothing; `own_labels` are those that the
     instance says of itself besides. `brought_by` is the rollback that brought what runs, where the target itself
     tells: no rule acts on what our own hand brought, whatever the ledger has forgotten.
@@ -80,6 +81,7 @@ class Observation:
     own_labels: Mapping[str, str] = field(default_factory=dict)
     arrived: Arrival | None = None
     brought_by: str | None = None
+    fence_owner: str = ""
     platform: str = ""
 
     def runs(self, word: str) -> bool:

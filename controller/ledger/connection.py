@@ -47,7 +47,7 @@ NAMES = (
 )
 
 _REACHES_REPLICAS = frozenset({"take", "commit"})
-"""What no change may begin without: a primary that takes over must know of it."""
+"""What no change may begin without: a primary that takes over must know of it. The journal adds its intents."""
 
 _MAY_PASS = (
     RedisConnectionError,

@@ -69,6 +69,10 @@ class Ledger:
         self._scripts.reach_replicas()
         return answer
 
+    def reach_replicas(self) -> None:
+        """Return when the replicas that the settings ask for have all that was written; see `Scripts`."""
+        self._scripts.reach_replicas()
+
     def counts(self) -> Counts:
         """Count what waits and what came of the rest."""
         due, lag_ms, states, totals = self._scripts.run("counts")

@@ -266,6 +266,42 @@ def test_one_that_parked_before_its_first_change_is_asked_again(shop: Shop) -> N
     assert (held.state, held.reason, reserved(shop)) == (State.WAITING, Reason.PAUSED_BY_PERSON, NOTHING)
 
 
+def forgotten(shop: Shop, ident: str) -> None:
+    """Have a failover forget what the journal says, to which only the primary that is gone had answered."""
+    with shop.server.client() as client:
+        client.delete(f"rc:journal:{ident}")
+        client.hdel(f"rc:rollback:{ident}", "journal_head")
+
+
+@pytest.mark.parametrize("resolved", [False, True])
+def test_a_change_that_a_failover_forgot_is_never_given_back(shop: Shop, *, resolved: bool) -> None:
+    """The journal is gone, and the link is switched by our own hand: that goes on, whatever was said since."""
+    found = _died(shop, StepKind.RESTART)
+    assert (found.state, shop.running, shop.restarts) == (State.ACTING, "v1.2.0", 0)
+    forgotten(shop, found.id)
+    with shop.site() as site:
+        if resolved:
+            fire(shop, site, firing=False)
+        site.ledger.hands.pause("", "ann", "", None)
+        done = shop.work(site, found.id, "job-2")
+        told = [entry["kind"] for entry in site.ledger.rollbacks.journal(found.id)]
+    assert done.state is State.VERIFYING or done.outcome == End.RECOVERED, done
+    assert done.from_release == "v1.3.0"
+    assert (shop.running, shop.restarts) == ("v1.2.0", 1)
+    assert reserved(shop)["left"] == reserved(shop)["cooldown"] == 1
+    assert "found-begun" in told
+
+
+def test_what_a_deployer_brought_after_a_forgotten_change_is_left_alone(shop: Shop) -> None:
+    """Ours was there in between: what runs now is another's."""
+    found = _died(shop, StepKind.RESTART)
+    forgotten(shop, found.id)
+    shop.arrive("v1.3.0")
+    with shop.site() as site:
+        done = shop.work(site, found.id, "job-2")
+    assert (shop.running, shop.restarts, done.outcome) == ("v1.3.0", 0, End.SUPERSEDED)
+
+
 def test_a_change_that_was_begun_is_not_asked_about(shop: Shop) -> None:
     """Once the link may have been switched, a pause comes too late: it is observed, and finished."""
     found = _died(shop, StepKind.RESTART)
@@ -274,3 +310,24 @@ def test_a_change_that_was_begun_is_not_asked_about(shop: Shop) -> None:
         site.ledger.hands.pause("", "ann", "", None)
         assert shop.work(site, found.id, "job-2").state is State.VERIFYING
     assert (shop.running, shop.restarts) == ("v1.2.0", 1)
+
+
+def test_a_target_out_of_sight_gives_nothing_back_at_once(shop: Shop) -> None:
+    """It may show a change that a failover forgot: it is looked at as often as the rule says, then given back."""
+    twice = replace(STRICT, retry=replace(STRICT.retry, attempts=2, initial_s=0.01))
+
+    def unreachable(*_: object) -> None:
+        raise Transient(Reason.UNREACHABLE, "gone for a moment")
+
+    with dying(shop) as site:
+        fire(shop, site, twice)
+        with pytest.raises(Died):
+            run(site, _rung(shop), "job-1")
+        ident = site.ledger.rollbacks.list(1)[0].id
+    lapse(shop)
+    with shop.site() as site:
+        away = replace(site, reach=unreachable)
+        parked = shop.work(away, ident, "job-2")
+        assert (parked.state, parked.attempts, reserved(shop)) == (State.PARKED, 1, ONE)
+        done = shop.work(away, ident, "job-3")
+    assert (done.outcome, done.reason, reserved(shop)) == (End.FAILED, Reason.UNREACHABLE, NOTHING)

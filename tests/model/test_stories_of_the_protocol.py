@@ -52,3 +52,19 @@ def test_an_alert_that_joins_what_is_held_while_it_is_looked_at(protocol: type[P
     runs(world, FIRST)
     (record,) = world.redis.memory().rollbacks.values()
     assert record["outcome"] == End.SUPERSEDED
+
+
+def test_a_change_that_a_failover_forgot_is_not_taken_for_none(protocol: type[Protocol]) -> None:
+    """The replica has the commit, and not the intent; the link is switched, and the primary is gone."""
+    world = protocol()
+    world.fires("a0", 0)
+    runs(world, FIRST, until="commit")
+    world.workers[FIRST].goes()
+    world.replicates()
+    runs(world, FIRST, until="restart")
+    world.dies(FIRST)
+    world.fails_over(0)
+    world.lease_lapses("web1")
+    runs(world, SECOND)
+    (record,) = world.redis.memory().rollbacks.values()
+    assert (record["state"], world.targets["web1"].release) == (State.VERIFYING, "good")

@@ -34,6 +34,7 @@ def observation(report: Report, service: Service, clock_off_ms: int = 0) -> Obse
         running=running,
         arrival=f"{link.target}@{link.id}",
         fence=report.fence,
+        fence_owner=report.fence_owner,
         releases=_releases(_admitted(report, service, running), report, service, running),
         last_stable=report.stable,
         details=_details(report, link, service, running) | {"clock_off_s": clock_off_ms / 1000},

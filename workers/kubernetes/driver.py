@@ -81,6 +81,7 @@ class KubernetesDriver:
             running=live.running,
             arrival=live.arrival,
             fence=marks.fence_of(live.workload),
+            fence_owner=marks.annotations_of(live.workload).get(marks.ROLLBACK, ""),
             releases=releases_seen(live, self._noted(live), self._params.restore, self._params.pin),
             details=details_of(live),
             offers={word: offer_of(found) for word, found in self._offered.items()},

@@ -45,8 +45,15 @@ class Journal:
         self._entries.append(entry)
 
     def intend(self, phase: Phase, index: int, step: Step, before: Mapping[str, object]) -> None:
-        """Write that a step is about to be done, with what was seen before it."""
+        """Write that a step is about to be done, with what was seen before it.
+
+        Where the settings ask for replicas, they know of it before anything outside is changed: whoever takes over
+        after a failover looks for what was begun. Raises `LedgerUnavailable` where they do not say so in time; the
+        entry stands, and the next `take` waits for them.
+        """
         self.note("intent", phase=phase, step=index, does=step.does, step_kind=step.kind, before=dict(before))
+        if step.kind in OUTSIDE:
+            self._ledger.reach_replicas()
 
     def done(self, phase: Phase, index: int, step: Step, seen: Mapping[str, object]) -> None:
         """Write that a step was seen done."""

@@ -10,7 +10,9 @@ import structlog
 from controller.ledger import AskAgain, End, LeaseLost, Ledger, MovedOn, Rollback, State
 from rules.decisions import Reason
 from rules.errors import Transient
+from rules.plans import Plan
 from workers.runner.journal import Journal
+from workers.runner.judging import Allowed
 from workers.runner.lease import Lease
 
 log = structlog.get_logger(__name__)
@@ -51,9 +53,23 @@ class Progress:
         """Whether the rollback is past the point where it can end without a trace."""
         return self.state not in BEFORE_COMMIT and not self._gives_back
 
-    def is_committed(self) -> None:
-        """Note that the commit took place; the script has moved the state."""
+    def is_committed(self, rollback: Rollback, allowed: Allowed, plan: Plan) -> Rollback:
+        """Note that the commit took place; the script has moved the state. Returns the record as it is now."""
         self.state = State.ACTING
+        self._log.info("rollback.committed", from_release=plan.from_release, to_release=plan.to_release)
+        return replace(
+            rollback,
+            state=State.ACTING,
+            attempts=0,
+            committed_ms=self._now_ms(),
+            acting_ms=self._now_ms(),
+            campaign=allowed.campaign,
+            release=allowed.release,
+            environment=allowed.environment,
+            marked=allowed.marked,
+            from_release=plan.from_release or "",
+            to_release=plan.to_release,
+        )
 
     def is_changed(self, rollback: Rollback, our_arrival: str) -> Rollback:
         """Write down that every step is done, and which arrival that brought; returns the record as it is now.

@@ -26,6 +26,15 @@ from workers.runner.lease import Lease
 _TRIES_IN_PLACE = 3
 
 
+def is_drained(plan: Plan, journal: Journal) -> bool:
+    """Whether a drain of the plan was begun, and not taken back."""
+    kinds = [step.kind for step in plan.steps]
+    if StepKind.DRAIN not in kinds or StepKind.UNDRAIN not in kinds:
+        return False
+    begun = journal.intended("plan", kinds.index(StepKind.DRAIN)) is not None
+    return begun and not journal.is_done("plan", kinds.index(StepKind.UNDRAIN))
+
+
 class Steps:
     """Takes a plan from where the journal says it stands to its end.
 
@@ -59,14 +68,9 @@ class Steps:
 
     def into_rotation_again(self, plan: Plan) -> None:
         """Undo a drain whose plan goes no further; does nothing where nothing was drained."""
-        kinds = [step.kind for step in plan.steps]
-        drained = (
-            StepKind.DRAIN in kinds and self._journal.intended("plan", kinds.index(StepKind.DRAIN)) is not None
-        )
-        if drained and StepKind.UNDRAIN in kinds:
-            index = kinds.index(StepKind.UNDRAIN)
-            if not self._journal.is_done("plan", index):
-                self._one("plan", index, plan.steps[index])
+        for index, step in enumerate(plan.steps):
+            if step.kind is StepKind.UNDRAIN and is_drained(plan, self._journal):
+                self._one("plan", index, step)
 
     def _one(self, phase: Phase, index: int, step: Step) -> None:
         self._lease.check_step()

@@ -16,14 +16,15 @@ from rules.judgement import Judgement
 from rules.plans import Plan
 from workers.driver import Driver
 from workers.runner.aftermath import Aftermath, Undo
-from workers.runner.arrived import arrival_of
+from workers.runner.arrived import arrival_of, shows_our_hand
 from workers.runner.consequences import Consequences
+from workers.runner.failures import is_last, worth_the_way_back
 from workers.runner.journal import Journal
 from workers.runner.lease import Lease, Stopping, boot_time
 from workers.runner.otherwise import Otherwise
 from workers.runner.preparing import Preparing
 from workers.runner.progress import Progress
-from workers.runner.steps import Steps
+from workers.runner.steps import Steps, is_drained
 from workers.runner.unreadable import UNREADABLE, hold_unreadable
 from workers.runner.wanted import require_still_wanted
 from workers.runner.wayback import WayBack
@@ -32,10 +33,6 @@ from workers.terms import Terms
 from workers.verifying import Verifying
 
 log = structlog.get_logger(__name__)
-
-_WORTH_THE_WAY_BACK = frozenset(
-    {Reason.NOT_HEALTHY, Reason.NOT_STEADY, Reason.COMMAND_FAILED, Reason.PROGRESS_DEADLINE}
-)
 
 
 def run_stretch(site: Site, ident: str, job: str) -> None:
@@ -108,7 +105,7 @@ class _Stretch:
                 if self._progress.state is State.ACTING:  # not parked: the worker before us died or lost its lease
                     self._journal.note("taken-over")
                 plan = Plan.from_json(self._rollback.plan)
-                if self._journal.untouched():
+                if self._journal.untouched() and not self._is_begun(plan):
                     self._ask_again(plan)
                 self._act(plan)
             case State.UNDOING:
@@ -137,22 +134,27 @@ class _Stretch:
     def _prepare(self) -> Plan:
         self._require_still_wanted()
         allowed, plan = self._prepared().commit(self._rollback, self._terms, self._left())
-        self._rollback = replace(
-            self._rollback,
-            attempts=0,
-            committed_ms=self._now_ms(),
-            acting_ms=self._now_ms(),
-            campaign=allowed.campaign,
-            release=allowed.release,
-            environment=allowed.environment,
-            marked=allowed.marked,
-            from_release=plan.from_release or "",
-            to_release=plan.to_release,
-        )
-        self._progress.is_committed()
+        self._rollback = self._progress.is_committed(self._rollback, allowed, plan)
         self._judged = allowed.judgement
-        self._log.info("rollback.committed", from_release=plan.from_release, to_release=plan.to_release)
         return plan
+
+    def _is_begun(self, plan: Plan) -> bool:
+        """Whether the target shows our own hand, though the journal does not: a failover forgot what it said.
+
+        Then nothing is given back: the steps compare, find what is done, and go on. One that cannot be seen is
+        waited for as often as the rule says; then the journal has the last word.
+        """
+        try:
+            begun = shows_our_hand(self._reach(), plan, self._rollback.id, self._lease.fence)
+        except RollbackError as e:
+            if not self._is_last(e):
+                raise
+            return False
+        if begun:
+            detail = "the target shows that this rollback has changed it, which Redis forgot in a failover"
+            self._journal.note("found-begun", detail=detail)
+            self._log.warning("rollback.found_begun", to_release=plan.to_release)
+        return begun
 
     def _ask_again(self, plan: Plan) -> None:
         """Ask the guards again under a commit that no change followed: its worker died, or parked, before it.
@@ -169,7 +171,8 @@ class _Stretch:
             raise
         except RollbackError as e:
             self._log.info("rollback.given_back", reason=e.reason, detail=str(e))
-            self._steps(self._deadline_ms(None)).into_rotation_again(plan)
+            if is_drained(plan, self._journal):
+                self._steps(self._deadline_ms(None)).into_rotation_again(plan)
             self._journal.give_back()
             self._progress.give_back()
             self._rollback = replace(rollback, committed_ms=None, acting_ms=None)
@@ -219,7 +222,7 @@ class _Stretch:
         except LeaseLost:
             raise
         except (Permanent, Transient) as e:
-            if self._worth_the_way_back(e):
+            if self._is_last(e) and worth_the_way_back(e, self._journal):
                 self._go_back(plan, e)
                 return
             if self._is_last(e):
@@ -257,17 +260,8 @@ class _Stretch:
         except RollbackError as e:
             self._journal.note("still-drained", detail=str(e))
 
-    def _worth_the_way_back(self, error: RollbackError) -> bool:
-        """Whether what was changed is known to be bad for good, and not just not to be seen."""
-        if error.reason not in _WORTH_THE_WAY_BACK or not self._is_last(error):
-            return False
-        return self._journal.changed() and not self._journal.seen_healthy("plan")
-
     def _is_last(self, error: RollbackError) -> bool:
-        """Whether nothing more will be tried after this."""
-        if isinstance(error, NotYet):
-            return False
-        return isinstance(error, Permanent) or self._rollback.attempts + 1 >= self._terms.attempts
+        return is_last(error, self._rollback.attempts, self._terms)
 
     def _go_back(self, plan: Plan, why: RollbackError) -> None:
         """Compensate, once: what the plan did not leave healthy is put back to where it was."""
