@@ -9,8 +9,9 @@ from typing import Any
 import orjson
 
 from controller.ledger.connection import Client, Scripts, translated
+from controller.ledger.episodes import Episode
 from controller.ledger.keys import DECISIONS, key
-from controller.ledger.records import DecisionSeen, Episode, iso
+from controller.ledger.records import DecisionSeen, iso
 from rules.decisions import Decision, Outcome
 from rules.judgement import shown
 

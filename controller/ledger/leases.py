@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import orjson
 
 from controller.ledger.connection import Scripts, pairs
-from controller.ledger.records import Episode
+from controller.ledger.episodes import Episode
 
 
 @dataclass(frozen=True, slots=True)
