@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -88,6 +89,28 @@ def test_unhealthy_release_is_put_back_once(shop: Shop) -> None:
         done = shop.work(site, shop.open(site.ledger, spec={**TERMS.write(), "healthy_within_s": 0.5}))
     assert (shop.running, shop.restarts) == ("v1.3.0", 2)
     assert (done.outcome, done.reason) == (End.FAILED, Reason.NOT_HEALTHY)
+
+
+def test_its_own_way_back_is_no_other_release(shop: Shop) -> None:
+    """Held because neither release is healthy, and looked at when an alert joins: what it put back is its own."""
+    shop.sick = {"v1.2.0", "v1.3.0"}
+    spec = {**TERMS.write(), "healthy_within_s": 0.5}
+    with shop.site() as site:
+        site.ledger.hear(
+            Heard.of([HeardAlert(alert, True, 1, "{}", "{}", ("d1",)) for alert in ("aa", "bb", "cc")])
+        )
+        ident = shop.open(site.ledger, episodes=("aa",), spec=spec)
+        held = shop.work_to_the_end(site, ident)
+        assert (held.state, shop.running, shop.restarts) == (State.HELD, "v1.3.0", 2)
+
+        assert shop.open(site.ledger, episodes=("bb",), spec=spec) == ident
+        assert shop.work(site, ident, "job-joined").state is State.HELD
+
+        shutil.copytree(shop.folder / "releases/v1.3.0", shop.folder / "releases/v1.4.0")
+        shop.arrive("v1.4.0")
+        assert shop.open(site.ledger, episodes=("cc",), spec=spec) == ident
+        done = shop.work(site, ident, "job-deployed")
+    assert (done.outcome, done.reason, shop.restarts) == (End.SUPERSEDED, Reason.SUPERSEDED, 2)
 
 
 def test_command_that_fails_is_tried_again_and_then_put_back(shop: Shop) -> None:

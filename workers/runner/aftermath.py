@@ -10,6 +10,7 @@ import structlog
 from controller.ledger import End, Episode, Rollback, State
 from rules.decisions import Reason
 from rules.errors import Permanent, RollbackError, Transient
+from rules.observations import Observation
 from rules.plans import Plan
 from rules.rule import OnIneffective
 from rules.verification import NotYet, Proof, Seen, Verdict, judge
@@ -152,4 +153,12 @@ class Aftermath:
         rollback, seen = self._rollback, self._reach().observe()
         if not rollback.arrival or seen.arrival == rollback.arrival:
             return False
-        return rollback.changed_ms is None or seen.running != rollback.to_release
+        return not self._is_ours(seen)
+
+    def _is_ours(self, seen: Observation) -> bool:
+        """Whether this rollback brought what runs, there or back: the target says so, or its fence does."""
+        rollback = self._rollback
+        if rollback.changed_ms is not None and seen.running == rollback.to_release:
+            return True
+        led_to = {rollback.to_release, rollback.from_release}
+        return seen.brought_by == rollback.id or (seen.fence_owner == rollback.id and seen.running in led_to)
