@@ -85,8 +85,8 @@ class Plan:
     """How long things fail, at least, once everything runs."""
     least: int = 12
     """How many faults the processes have to meet before that is over; on a busy machine it takes longer."""
-    settles_s: float = 120.0
-    """How long, after that, everything may take to be over."""
+    settles_s: float = 240.0
+    """How long, after that, everything may take to be over; whether it helped may be known after two minutes."""
     stop_s: float = 4.5
     """How long a stopped process stays so: longer than a lease."""
     hang_s: float = 2.0
