@@ -292,6 +292,18 @@ def test_a_change_that_a_failover_forgot_is_never_given_back(shop: Shop, *, reso
     assert "found-begun" in told
 
 
+def test_a_forgotten_change_that_is_held_is_known_to_be_one(shop: Shop) -> None:
+    """The time to act is over: a person finishes it by hand, and nothing that it reserved is given back."""
+    found = _died(shop, StepKind.RESTART)
+    forgotten(shop, found.id)
+    long_ago(shop, found.id, "acting_since")
+    with shop.site() as site:
+        held = shop.work(site, found.id, "job-2")
+        assert (held.state, held.reason, held.changed_ms is None) == (State.HELD, Reason.DEADLINE, False)
+        site.ledger.rollbacks.cancel(found.id, by="ann", why="finished by hand")
+    assert reserved(shop) == {**ONE, "begun": 0}
+
+
 def test_what_a_deployer_brought_after_a_forgotten_change_is_left_alone(shop: Shop) -> None:
     """Ours was there in between: what runs now is another's."""
     found = _died(shop, StepKind.RESTART)

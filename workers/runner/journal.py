@@ -11,6 +11,7 @@ from rules.plans import Step, StepKind
 from workers.runner.lease import Lease
 
 GIVEN_BACK = "given-back"
+FOUND_BEGUN = "found-begun"
 
 Phase = Literal["plan", "way-back"]
 
@@ -70,11 +71,15 @@ class Journal:
 
     def changed(self) -> bool:
         """Whether the target may have been changed: some changing step was at least begun."""
-        return any(e["kind"] == "intent" and e["step_kind"] in CHANGES for e in self._entries)
+        return self._intended_any(CHANGES)
 
     def untouched(self) -> bool:
         """Whether surely nothing was changed, here or at an owner's; it may have been drained."""
-        return not any(e["kind"] == "intent" and e["step_kind"] in OUTSIDE for e in self._entries)
+        return not self._intended_any(OUTSIDE)
+
+    def find_begun(self) -> None:
+        """Write that the target shows a change of ours, which the entries before do not tell of."""
+        self.note(FOUND_BEGUN, detail="the target shows that this rollback has changed it; Redis forgot the step")
 
     def give_back(self) -> None:
         """Write that a commit which no change followed is given back: steps of its plan count no more."""
@@ -84,6 +89,11 @@ class Journal:
         """Whether the step that watches over health was seen done."""
         return any(
             e["kind"] == "done" and e["phase"] == phase and e["step_kind"] in WATCHES for e in self._entries
+        )
+
+    def _intended_any(self, kinds: frozenset[StepKind]) -> bool:
+        return any(
+            e["kind"] == FOUND_BEGUN or (e["kind"] == "intent" and e["step_kind"] in kinds) for e in self._entries
         )
 
     def _last(self, kind: str, phase: Phase, index: int) -> Mapping[str, Any] | None:

@@ -151,8 +151,8 @@ class _Stretch:
                 raise
             return False
         if begun:
-            detail = "the target shows that this rollback has changed it, which Redis forgot in a failover"
-            self._journal.note("found-begun", detail=detail)
+            self._consequences.begun(self._rollback, self._judged)  # forgotten as well, maybe
+            self._journal.find_begun()
             self._log.warning("rollback.found_begun", to_release=plan.to_release)
         return begun
 
