@@ -6,11 +6,16 @@ import os
 from collections.abc import Generator, Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 from testbed.cluster import LENT, Cluster, lent_cluster
 from testbed.hosts import Hosts, boot_hosts
 from testbed.own_cluster import own_cluster
 from testbed.parts import PartMissingError
+
+# How long one case takes says more of the machine than of the code.
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
 
 REQUIRE_ALL = os.environ.get("ROLLBACK_REQUIRE_ALL") == "1"
 
