@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from rules.durations import DurationError, parse_duration, write_duration
 from rules.findings import Finding, warns, well, wrong
 
 PATH = "/api/v1/alertmanager"
@@ -22,8 +23,11 @@ class Webhook:
     max_alerts: int
 
 
-def routing_findings(config: Any, receiver: str | None) -> tuple[Finding, ...]:
-    """Judge a configuration, read as YAML, for the receiver of the settings, or for any that posts to us."""
+def routing_findings(config: Any, receiver: str | None, group_interval_s: float) -> tuple[Finding, ...]:
+    """Judge a configuration, read as YAML, for the receiver of the settings, or for any that posts to us.
+
+    `group_interval_s` is what our settings take Alertmanager's to be.
+    """
     if not isinstance(config, Mapping) or not isinstance(config.get("receivers"), Sequence):
         return (
             warns("Its configuration cannot be read from its API: routes and receiver were not checked.", _HOW),
@@ -35,7 +39,8 @@ def routing_findings(config: Any, receiver: str | None) -> tuple[Finding, ...]:
     if not ours:
         return (wrong(f"No receiver of its configuration has a webhook that ends with {PATH}.", _HOW),)
     used = set(_receivers(config.get("route")))
-    return tuple(found for name in ours for found in _about(name, hooks.get(name), routed=name in used))
+    found = [one for name in ours for one in _about(name, hooks.get(name), routed=name in used)]
+    return (*found, *_intervals_apart(config.get("route"), ours, group_interval_s))
 
 
 def _about(name: str, hooks: tuple[Webhook, ...] | None, *, routed: bool) -> Iterator[Finding]:
@@ -61,6 +66,32 @@ def _about(name: str, hooks: tuple[Webhook, ...] | None, *, routed: bool) -> Ite
     if routed:
         shown = " (Alertmanager does not show to which address)" if hidden else ""
         yield well(f"The receiver {name} has a route and a webhook{shown}.")
+
+
+def _intervals_apart(route: Any, ours: Sequence[str], expected_s: float) -> Iterator[Finding]:
+    """Tell of intervals that are not what verification counts with: it is too hasty then, or too slow."""
+    for interval in sorted({said for name, said in _intervals(route, "", "5m") if name in ours}):
+        try:
+            seconds = parse_duration(interval)
+        except DurationError:
+            continue
+        if seconds != expected_s:
+            said = write_duration(expected_s)
+            what = (
+                f"A route to us has `group_interval: {interval}`, and our settings say {said}: whether a rollback "
+                f"helped is judged {'too soon' if seconds > expected_s else 'later than it could be'}."
+            )
+            yield warns(what, f"Set `numbers: {{group-interval-s: {seconds:g}}}` in the settings.")
+
+
+def _intervals(route: Any, receiver: str, interval: str) -> Iterator[tuple[str, str]]:
+    """Yield every route's receiver and interval; children inherit both."""
+    if isinstance(route, Mapping):
+        receiver = str(route.get("receiver") or receiver)
+        interval = str(route.get("group_interval") or interval)
+        yield receiver, interval
+        for child in route.get("routes") or ():
+            yield from _intervals(child, receiver, interval)
 
 
 def _posts_to_us(hooks: Sequence[Webhook]) -> bool:

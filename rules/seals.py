@@ -128,7 +128,10 @@ def seal_fault(stored: Stored, seal: Seal, keys: Mapping[str, Key]) -> str | Non
     """Say what differs from what was sealed, first of all which entry; None where nothing does."""
     key = keys.get(seal.key)
     if key is None:
-        return f"it is sealed with key {seal.key[:16]!r}, which the key file does not have"
+        return (
+            f"it is sealed with key {seal.key[:16]!r}, which the key file does not have: an older copy of it, "
+            "or a seal of somebody else"
+        )
     if hmac.compare_digest(_mac(stored, key, seal.number, seal.at_ms).encode(), seal.mac.encode()):
         return None
     return _entry_that_differs(stored, seal) or _field_that_differs(stored, seal) or "its seal was not made for it"

@@ -54,12 +54,12 @@ def _alertmanager(site: Site) -> Iterator[Finding]:
         return
     with closing(site.alertmanager()) as asked:
         try:
-            yield from _about_alertmanager(asked)
+            yield from _about_alertmanager(asked, site.numbers.group_interval_s)
         except RollbackError as e:
             yield from_message(Level.WRONG, str(e), _OF_ALERTMANAGER)
 
 
-def _about_alertmanager(asked: Alertmanager) -> Iterator[Finding]:
+def _about_alertmanager(asked: Alertmanager, group_interval_s: float) -> Iterator[Finding]:
     standing = asked.standing()
     yield well(f"Alertmanager {standing.version} answers, up for {counted(round(standing.up_s / 60), 'minute')}.")
     if not standing.in_order:
@@ -68,7 +68,7 @@ def _about_alertmanager(asked: Alertmanager) -> Iterator[Finding]:
             "Look again in a minute; if it stays so, compare `--cluster.peer` of all of them.",
         )
     asked.knows_us()
-    yield from routing_findings(_read(standing.config), asked.receiver)
+    yield from routing_findings(_read(standing.config), asked.receiver, group_interval_s)
     listed = asked.listed()
     silent = sum(not one.told for one in listed)
     yield well(f"It lists {counted(len(listed), 'firing alert')} for us, {silent} of them silenced or inhibited.")

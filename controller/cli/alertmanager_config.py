@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from controller.cli.options import config_option, load, load_house
+from rules.durations import write_duration
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -28,7 +29,7 @@ _ROUTE = """\
       continue: true
       group_by: [{group_by}]
       group_wait: 1s        # nobody waits for company
-      group_interval: 1m    # how late a resolve may come; `verify.cleared-within` is at least twice as long
+      group_interval: {interval}    # how late a resolve may come; `numbers.group-interval-s` says it too
       repeat_interval: 5m   # a repeat after the change is how we learn that it did not help
 """
 
@@ -50,11 +51,13 @@ def command(*, url: str | None, credentials_file: str | None, config: Path | Non
     settings = load(config)
     rules = load_house(settings).rules.rules
     token = credentials_file or _token_file(settings)
-    click.echo(render(rules, url or f"{settings.server_url}/api/v1/alertmanager", token), nl=False)
+    address = url or f"{settings.server_url}/api/v1/alertmanager"
+    click.echo(render(rules, address, token, settings.numbers.group_interval_s), nl=False)
 
 
-def render(rules: Iterable[Rule], url: str, credentials_file: str | None) -> str:
+def render(rules: Iterable[Rule], url: str, credentials_file: str | None, group_interval_s: float) -> str:
     """Write the configuration; equal lists of matchers make one route."""
+    interval = write_duration(group_interval_s)
     routes: dict[tuple[str, ...], list[Rule]] = {}
     for rule in rules:
         for matchers in _matchers(rule):
@@ -63,7 +66,9 @@ def render(rules: Iterable[Rule], url: str, credentials_file: str | None) -> str
     if routes:
         lines.append("  routes:\n")
     lines += [
-        _ROUTE.format(matchers=", ".join(map(_quoted, matchers)), group_by=", ".join(_group_by(meant)))
+        _ROUTE.format(
+            matchers=", ".join(map(_quoted, matchers)), group_by=", ".join(_group_by(meant)), interval=interval
+        )
         for matchers, meant in routes.items()
     ]
     lines.append("receivers:\n  - name: default\n  - name: rollback-controller\n    webhook_configs:\n")

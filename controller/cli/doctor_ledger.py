@@ -5,7 +5,9 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+from controller.cli.valkey import embedded_url
 from controller.ledger import LedgerUnavailable, connect
+from controller.settings import Redis
 from controller.settings.secrets import SecretUnreadable
 from rules.findings import Finding, Level, Section, from_message, warns, well
 
@@ -18,16 +20,20 @@ if TYPE_CHECKING:
 _TITLE = "Redis"
 _CLOCKS_APART_S = 2
 _SETTINGS = "Correct `redis` in the settings, or start Redis."
+_UNSAID = "Start `rollbackctl up`, which brings its own, or name yours as `redis: {url: …}` in the settings."
 
 
 def look_at_redis(settings: Settings) -> tuple[Ledger | None, Section]:
-    """Connect and look; None where it does not answer."""
+    """Connect and look; None where it does not answer. Where none is named, it is the one that `up` brings."""
+    embedded = None if settings.redis.said else embedded_url(settings.data_dir)
+    redis = Redis(url=embedded) if embedded else settings.redis
     try:
-        ledger = connect(settings.redis, settings.numbers, "worker")
+        ledger = connect(redis, settings.numbers, "worker")
         ledger.health.ping()
         return ledger, Section(_TITLE, tuple(_about(ledger)))
     except (LedgerUnavailable, SecretUnreadable) as error:
-        return None, Section(_TITLE, (from_message(Level.WRONG, str(error), _SETTINGS),))
+        fix = _SETTINGS if settings.redis.said else _UNSAID
+        return None, Section(_TITLE, (from_message(Level.WRONG, str(error), fix),))
 
 
 def _about(ledger: Ledger) -> Iterator[Finding]:

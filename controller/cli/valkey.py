@@ -15,15 +15,22 @@ from controller.settings import Numbers, Redis
 if TYPE_CHECKING:
     from controller.cli.children import Children
 
+_SOCKET = "valkey.sock"
 _LONGEST_SOCKET = 100
 """A little less than what the system allows for the path of a socket."""
 _READY_WITHIN_S = 60
 """Reading a large append-only file takes its time."""
 
 
+def embedded_url(folder: Path) -> str | None:
+    """Return where `rollbackctl up` keeps its own in `folder`; None where there is none."""
+    socket = folder.absolute() / _SOCKET
+    return f"unix://{socket}" if socket.exists() else None
+
+
 def start_valkey(children: Children, folder: Path) -> str:
     """Start it in `folder`, wait until it has read what it kept, and return its URL."""
-    socket = folder / "valkey.sock"
+    socket = folder / _SOCKET
     if len(str(socket)) > _LONGEST_SOCKET:
         raise Unusable(f"{socket} is too long for the path of a socket. Set data-dir to a shorter path.")
     with (folder / "valkey.log").open("ab") as log:

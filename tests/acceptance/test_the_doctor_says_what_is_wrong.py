@@ -45,6 +45,15 @@ def am(tmp_path: Path, installed: Installation, asked: int) -> Iterator[Alertman
         yield running
 
 
+def test_a_sealing_key_that_cannot_be_used(installed: Installation) -> None:
+    """Nothing is sealed then, which nobody would see before they need it."""
+    settings = json.loads(installed.settings_file.read_text())
+    installed.settings_file.write_text(json.dumps({**settings, "audit": {"key-file": "audit.key"}}))
+    code, said = doctor(installed)
+    assert code == 1
+    assert any(what.startswith("What ends is not sealed: ") for what in found(said, "wrong"))
+
+
 def doctor(installed: Installation) -> tuple[int, dict[str, Any]]:
     """Run it and return its exit code and what it says."""
     with installed.cli("doctor", "--json") as command:

@@ -70,6 +70,9 @@ def test_it_remembers_what_happened_from_one_run_to_the_next(config: Path, tmp_p
     with started("up-2", _up(config, tmp_path), tmp_path) as up:
         _ready(up, config)
         assert "refused" in _ctl(config, "history").stdout
+        looked = _ctl(config, "doctor").stdout
+        assert "Valkey" in looked, "the doctor looks at the one that `up` brought"
+        assert "does not answer" not in looked, looked
         assert up.terminate(within_s=60) == 0
 
 

@@ -6,6 +6,7 @@ import argparse
 import json
 import os
 import secrets
+import shutil
 import signal
 import subprocess
 import sys
@@ -48,7 +49,10 @@ def main() -> int:
     order = list(many)
     results.sort(key=lambda one: order.index(one["target"]))
     print(f"\n{shown(results, time.monotonic() - begun)}")
-    return 1 if any(one["crashes"] for one in results) else 0
+    crashed = any(one["crashes"] for one in results)
+    if not crashed:
+        shutil.rmtree(folder)
+    return 1 if crashed else 0
 
 
 def _one(name: str, cases: int, asked: argparse.Namespace, folder: Path) -> dict[str, Any]:

@@ -45,7 +45,7 @@ JUDGED: list[tuple[Any, str | None, list[tuple[Level, str]]]] = [
 @pytest.mark.parametrize(("said", "receiver", "expected"), JUDGED)
 def test_a_configuration_is_judged(said: Any, receiver: str | None, expected: list[tuple[Level, str]]) -> None:
     """For the receiver that the settings name, or for any that posts to us."""
-    found = routing_findings(said, receiver)
+    found = routing_findings(said, receiver, 300)
     assert [finding.level for finding in found] == [level for level, _ in expected]
     for finding, (_, words) in zip(found, expected, strict=True):
         assert words in finding.what
@@ -78,3 +78,24 @@ def test_sections_come_back_as_they_were_written() -> None:
     """A worker writes them, and the command line reads them."""
     section = Section("Hosts", (Finding(Level.WRONG, "No.", "Do."), Finding(Level.WELL, "Yes.")))
     assert Section.read(section.written()) == section
+
+
+INTERVALS: list[tuple[str | None, float, str]] = [
+    (None, 300, ""),
+    ("5m", 300, ""),
+    ("300s", 300, ""),
+    ("1m", 300, "judged later than it could be"),
+    (None, 60, "judged too soon"),
+    ("soon", 60, ""),
+]
+
+
+@pytest.mark.parametrize(("interval", "ours_s", "said"), INTERVALS)
+def test_intervals_are_compared_with_ours(interval: str | None, ours_s: float, said: str) -> None:
+    """Of the routes that lead to us, which inherit it; Alertmanager's default is five minutes."""
+    told = config()
+    told["route"]["routes"][0] |= {"group_interval": interval} if interval else {}
+    told["route"]["routes"].append({"receiver": "default", "group_interval": "3h"})
+    _, *found = routing_findings(told, "ours", ours_s)
+    assert [finding.level for finding in found] == [Level.WARNS] * bool(said)
+    assert all(said in finding.what for finding in found)

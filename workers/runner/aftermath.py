@@ -95,7 +95,7 @@ class Aftermath:
 
     def _look_again(self, seen: Seen, verdict: NotYet) -> None:
         wait_s = max(_SOONEST_S, (verdict.look_again_ms - seen.now_ms) / 1000)
-        fields = {"reason": "", "detail": ""}  # what could not be seen before was seen now
+        fields = {"reason": "", "detail": verdict.detail}  # what could not be seen before was seen now
         if self._terms.cleared_within_s is None and self._rollback.cleared_within_s is None and not seen.blind:
             fields["cleared_within"] = f"{seen.cleared_within_s:g}"
         self._progress.move(State.VERIFYING, fields, look_again_s=min(wait_s, LOOK_AT_ALERTS_S), release=True)
