@@ -5,13 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from fnmatch import fnmatchcase
+from ipaddress import ip_address
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from rules.matching.regexes import compile_anchored
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
+    from typing import TypeAlias
+
+    Place: TypeAlias = tuple["Service", "Host"]
 
 RELEASE_PATTERN = "[A-Za-z0-9][A-Za-z0-9._+-]*"
 """What a release is called where the service does not say otherwise."""
@@ -156,6 +160,30 @@ class Inventory:
     ssh: Ssh | None = None
     local: bool = False
     name: str = "default"
+    by_instance: Mapping[str, Sequence[Place]] = field(init=False, compare=False, repr=False)
+    """Hosts by the `instance` that is their own in a service."""
+    by_word: Mapping[str, Sequence[Place]] = field(init=False, compare=False, repr=False)
+    """Hosts by name, and by address in its one short form: every alert looks one up."""
+
+    def __post_init__(self) -> None:
+        by_instance: dict[str, list[Place]] = {}
+        by_word: dict[str, list[Place]] = {}
+        for service in self.services.values():
+            for host in service.hosts:
+                if host.instance is not None:
+                    by_instance.setdefault(host.instance, []).append((service, host))
+                for word in {host.name, canonical_address(host.address.strip("[]"))}:
+                    by_word.setdefault(word, []).append((service, host))
+        object.__setattr__(self, "by_instance", by_instance)
+        object.__setattr__(self, "by_word", by_word)
+
+
+def canonical_address(text: str) -> str:
+    """Write an IP address in its one short form; leave a name as it is."""
+    try:
+        return str(ip_address(text))
+    except ValueError:
+        return text
 
 
 def is_safe_name(name: str) -> bool:

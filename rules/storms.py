@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rules.services import service_said_by
-from rules.targets import find_instances
+from rules.targets import services_of
 from rules.templates import LabelMissing
 
 if TYPE_CHECKING:
@@ -23,9 +23,9 @@ def service_words(rule: Rule, alert: Alert, inventory: Inventory) -> frozenset[s
     its labels say.
     """
     if rule.target.hosts is not None:
-        located, _ = find_instances(rule, alert, inventory)
-        if located:
-            return frozenset(one.service for one in located)
+        services = services_of(rule, alert, inventory)
+        if services:
+            return services
     return frozenset({_said(rule, alert)})
 
 

@@ -5,17 +5,16 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from difflib import get_close_matches
-from ipaddress import ip_address
 from typing import TYPE_CHECKING, TypeAlias
 
 from rules.decisions import Decision, Outcome, Reason
 from rules.instances import HostInstance, Instance, read_instance
 from rules.observations import is_called
-from rules.services import service_said_by
+from rules.services import canonical_address, service_said_by
 from rules.templates import LabelMissing
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping
 
     from rules.alerts import Alert
     from rules.rule import Rule
@@ -50,11 +49,17 @@ _WITH_PORT = re.compile(r"([^:]+):[0-9]+")
 
 
 class _CannotTellError(Exception):
-    """Carries the decision out of the look-up."""
+    """Carries the decision out of the look-up; its words are made for who reads them."""
 
-    def __init__(self, outcome: Outcome, reason: Reason, detail: str) -> None:
-        super().__init__(detail)
-        self.decision = Decision(outcome, reason, detail)
+    def __init__(self, outcome: Outcome, reason: Reason, detail: Callable[[], str]) -> None:
+        super().__init__(reason)
+        self.outcome = outcome
+        self.reason = reason
+        self.detail = detail
+
+    @property
+    def decision(self) -> Decision:
+        return Decision(self.outcome, self.reason, self.detail())
 
 
 def find_instances(rule: Rule, alert: Alert, inventory: Inventory) -> Found:
@@ -73,6 +78,18 @@ def find_instances(rule: Rule, alert: Alert, inventory: Inventory) -> Found:
         return (), Decision(Outcome.NO_MATCH, Reason.NOT_SELECTED, _not_selected(rule, places))
     found = tuple(HostInstance(inventory.name, service.name, host.name) for service, host in selected)
     return tuple(Located(instance, instance.service) for instance in found), None
+
+
+def services_of(rule: Rule, alert: Alert, inventory: Inventory) -> frozenset[str]:
+    """Return the services whose instances the alert is about; none where that cannot be told.
+
+    What `find_instances` finds, without the words for people: it is asked of every alert that comes in.
+    """
+    try:
+        places = _places(rule, alert, inventory)
+    except (LabelMissing, _CannotTellError):
+        return frozenset()
+    return frozenset(service.name for service, host in places if _selected(rule, host))
 
 
 def keep_running(
@@ -121,35 +138,43 @@ def _service(rule: Rule, alert: Alert, inventory: Inventory) -> Service:
         name = service_said_by(alert.labels)
     if not name:
         detail = "no service is named: give the rule `target.service`, or the alert a label app"
-        raise _CannotTellError(Outcome.HOLD, Reason.SERVICE_UNKNOWN, detail)
+        raise _CannotTellError(Outcome.HOLD, Reason.SERVICE_UNKNOWN, lambda: detail)
     if name not in inventory.services:
-        detail = f"service {name} is not in the inventory{_near(name, inventory.services)}; add it"
-        raise _CannotTellError(Outcome.HOLD, Reason.SERVICE_UNKNOWN, detail)
+        raise _CannotTellError(
+            Outcome.HOLD,
+            Reason.SERVICE_UNKNOWN,
+            lambda: f"service {name} is not in the inventory{_near(name, inventory.services)}; add it",
+        )
     return inventory.services[name]
 
 
 def _on_one_host(value: str, services: Iterable[Service], inventory: Inventory) -> list[Place]:
     """Return the one place that `value` names."""
-    places = _named(value, services)
+    places = _named(value, services, inventory)
     if len(places) == 1:
         return places
     if not places:
-        raise _CannotTellError(Outcome.REFUSE, Reason.HOST_UNKNOWN, _unknown(value, inventory))
+        raise _CannotTellError(Outcome.REFUSE, Reason.HOST_UNKNOWN, lambda: _unknown(value, inventory))
     names = ", ".join(f"{service.name} on {host.name}" for service, host in places)
     detail = f"{value} names several instances ({names}); tell them apart with `target.service` or `instance`"
-    raise _CannotTellError(Outcome.HOLD, Reason.INSTANCE_AMBIGUOUS, detail)
+    raise _CannotTellError(Outcome.HOLD, Reason.INSTANCE_AMBIGUOUS, lambda: detail)
 
 
-def _named(value: str, services: Iterable[Service]) -> list[Place]:
+def _named(value: str, services: Iterable[Service], inventory: Inventory) -> list[Place]:
     """Find hosts by their own `instance`, which tells services on one host apart; else by name or address."""
-    places = [(service, host) for service in services for host in service.hosts]
-    own = [(service, host) for service, host in places if host.instance == value]
+    among = {service.name for service in services}
+    own = [place for place in inventory.by_instance.get(value, ()) if place[0].name in among]
     if own:
         return own
-    wanted = {value, _canonical(value), _canonical(_without_port(value))}
-    return [
-        (service, host) for service, host in places if not wanted.isdisjoint((host.name, _canonical(host.address)))
-    ]
+    words = dict.fromkeys((value, _canonical(value), _canonical(_without_port(value))))
+    found = {
+        (service.name, host.name): (service, host)
+        for word in words
+        for service, host in inventory.by_word.get(word, ())
+        if service.name in among
+    }
+    order = {name: at for at, name in enumerate(inventory.services)} if len(found) > 1 else {}
+    return sorted(found.values(), key=lambda place: (order.get(place[0].name, 0), place[0].hosts.index(place[1])))
 
 
 def _without_port(value: str) -> str:
@@ -159,11 +184,7 @@ def _without_port(value: str) -> str:
 
 
 def _canonical(address: str) -> str:
-    """Write an IP address in its one short form; leave a name as it is."""
-    try:
-        return str(ip_address(_without_port(address) if address.startswith("[") else address))
-    except ValueError:
-        return address
+    return canonical_address(_without_port(address) if address.startswith("[") else address)
 
 
 def _selected(rule: Rule, host: Host) -> bool:
@@ -182,7 +203,9 @@ def _labels(host: Host) -> str:
 
 
 def _unknown(value: str, inventory: Inventory) -> str:
-    elsewhere = [f"{service.name} on {host.name}" for service, host in _named(value, inventory.services.values())]
+    elsewhere = [
+        f"{service.name} on {host.name}" for service, host in _named(value, inventory.services.values(), inventory)
+    ]
     if elsewhere:
         return f"{value} is in the inventory only as {', '.join(elsewhere)}; add it, or correct the rule"
     hosts = {name for s in inventory.services.values() for host in s.hosts for name in (host.name, host.address)}
