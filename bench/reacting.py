@@ -73,9 +73,8 @@ def _system(
     folder.mkdir()
     with valkey(folder, appendfsync=fsync) as server, local_shops(folder / "shops", *names) as shops:
         inventory = local_inventory(**{name: _entry(shop, restart) for name, shop in shops.items()})
-        made = Installation(
-            folder / "installation", server.url, rules(verify=_VERIFY), inventory, more=AS_INSTALLED
-        )
+        more = {**AS_INSTALLED, "policy": {"storm": {"services": len(names)}}}  # each is one of a storm else
+        made = Installation(folder / "installation", server.url, rules(verify=_VERIFY), inventory, more=more)
         with made.running() as (serving, working), server.client() as client:
             until(lambda: client.scard("rq:workers") == 2, within_s=20, what="both workers wait for work")
             until(lambda: made.ask("/readyz").status == 200, within_s=10, what="the server is ready")
