@@ -54,8 +54,14 @@ class KubeShop:
         return self.image(kind, name).rpartition(":")[2]
 
     def revision(self, name: str) -> str:
-        """Return a Deployment's revision, which moves with every change of its template."""
-        found = self.cluster.get("Deployment", self.namespace, name)
+        """Return a Deployment's revision, once its controller has seen the last change of its template."""
+
+        def seen() -> Object | None:
+            found = self.cluster.get("Deployment", self.namespace, name)
+            up_to_date = found.get("status", {}).get("observedGeneration", 0) >= found["metadata"]["generation"]
+            return found if up_to_date else None
+
+        found = until(seen, within_s=60, what=f"the controller has seen {name}")
         return str(found["metadata"]["annotations"]["deployment.kubernetes.io/revision"])
 
     def pods(self, name: str) -> list[Object]:

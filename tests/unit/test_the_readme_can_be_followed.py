@@ -41,7 +41,7 @@ def test_its_notification_meets_its_rule() -> None:
     """Before any cluster is asked."""
     rules, notification = parse_rules(FILES["rules.yaml"], "rules.yaml"), parse_notification(NOTIFICATION.encode())
     assert not notification.bad
-    (alert,) = explain(rules, Inventory("default"), notification.alerts, None)
+    (alert,) = explain(rules, Inventory({}), notification.alerts, None)
     (decision,) = alert["decisions"]
     assert (decision["outcome"], decision["reason"]) == ("observe", "observe-mode")
     assert "deployment web-canary in shop" in decision["detail"]
