@@ -38,9 +38,11 @@ def routing_findings(config: Any, receiver: str | None, group_interval_s: float)
     ours = [receiver] if receiver is not None else [name for name in hooks if _posts_to_us(hooks[name])]
     if not ours:
         return (wrong(f"No receiver of its configuration has a webhook that ends with {PATH}.", _HOW),)
-    used = set(_receivers(config.get("route")))
+    routes = tuple(_routes(config.get("route"), "", "5m"))
+    used = {name for name, _ in routes}
     found = [one for name in ours for one in _about(name, hooks.get(name), routed=name in used)]
-    return (*found, *_intervals_apart(config.get("route"), ours, group_interval_s))
+    intervals = {interval for name, interval in routes if name in ours}
+    return (*found, *_intervals_apart(sorted(intervals), group_interval_s))
 
 
 def _about(name: str, hooks: tuple[Webhook, ...] | None, *, routed: bool) -> Iterator[Finding]:
@@ -68,9 +70,9 @@ def _about(name: str, hooks: tuple[Webhook, ...] | None, *, routed: bool) -> Ite
         yield well(f"The receiver {name} has a route and a webhook{shown}.")
 
 
-def _intervals_apart(route: Any, ours: Sequence[str], expected_s: float) -> Iterator[Finding]:
+def _intervals_apart(intervals: Sequence[str], expected_s: float) -> Iterator[Finding]:
     """Tell of intervals that are not what verification counts with: it is too hasty then, or too slow."""
-    for interval in sorted({said for name, said in _intervals(route, "", "5m") if name in ours}):
+    for interval in intervals:
         try:
             seconds = parse_duration(interval)
         except DurationError:
@@ -84,14 +86,14 @@ def _intervals_apart(route: Any, ours: Sequence[str], expected_s: float) -> Iter
             yield warns(what, f"Set `numbers: {{group-interval-s: {seconds:g}}}` in the settings.")
 
 
-def _intervals(route: Any, receiver: str, interval: str) -> Iterator[tuple[str, str]]:
+def _routes(route: Any, receiver: str, interval: str) -> Iterator[tuple[str, str]]:
     """Yield every route's receiver and interval; children inherit both."""
     if isinstance(route, Mapping):
         receiver = str(route.get("receiver") or receiver)
         interval = str(route.get("group_interval") or interval)
         yield receiver, interval
         for child in route.get("routes") or ():
-            yield from _intervals(child, receiver, interval)
+            yield from _routes(child, receiver, interval)
 
 
 def _posts_to_us(hooks: Sequence[Webhook]) -> bool:
@@ -107,12 +109,3 @@ def _webhooks(receiver: Mapping[str, Any]) -> Iterator[Webhook]:
                 send_resolved=bool(hook.get("send_resolved", True)),
                 max_alerts=int(hook.get("max_alerts") or 0),
             )
-
-
-def _receivers(route: Any) -> Iterator[str]:
-    """Yield every receiver that a route names; children inherit, so a name anywhere is a use."""
-    if isinstance(route, Mapping):
-        if route.get("receiver"):
-            yield str(route["receiver"])
-        for child in route.get("routes") or ():
-            yield from _receivers(child)

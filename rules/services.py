@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from fnmatch import fnmatchcase
-from ipaddress import ip_address
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from rules.addresses import canonical
 from rules.matching.regexes import compile_anchored
 
 if TYPE_CHECKING:
@@ -172,18 +172,10 @@ class Inventory:
             for host in service.hosts:
                 if host.instance is not None:
                     by_instance.setdefault(host.instance, []).append((service, host))
-                for word in {host.name, canonical_address(host.address.strip("[]"))}:
+                for word in {host.name, canonical(host.address)}:
                     by_word.setdefault(word, []).append((service, host))
         object.__setattr__(self, "by_instance", by_instance)
         object.__setattr__(self, "by_word", by_word)
-
-
-def canonical_address(text: str) -> str:
-    """Write an IP address in its one short form; leave a name as it is."""
-    try:
-        return str(ip_address(text))
-    except ValueError:
-        return text
 
 
 def is_safe_name(name: str) -> bool:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, TypeAlias
 
+from rules.addresses import canonical, without_port
 from rules.decisions import Decision, Outcome, Reason
 from rules.instances import HostInstance, Instance, read_instance
 from rules.observations import is_called
-from rules.services import canonical_address, service_said_by
+from rules.services import service_said_by
 from rules.templates import LabelMissing
 
 if TYPE_CHECKING:
@@ -43,9 +43,6 @@ Found: TypeAlias = tuple[tuple[Located, ...], Decision | None]
 
 
 Place: TypeAlias = tuple["Service", "Host"]
-
-_BRACKETED = re.compile(r"\[([^\[\]]+)\](?::[0-9]+)?")
-_WITH_PORT = re.compile(r"([^:]+):[0-9]+")
 
 
 class _CannotTellError(Exception):
@@ -166,7 +163,7 @@ def _named(value: str, services: Iterable[Service], inventory: Inventory) -> lis
     own = [place for place in inventory.by_instance.get(value, ()) if place[0].name in among]
     if own:
         return own
-    words = dict.fromkeys((value, _canonical(value), _canonical(_without_port(value))))
+    words = dict.fromkeys((value, canonical(value), canonical(without_port(value))))
     found = {
         (service.name, host.name): (service, host)
         for word in words
@@ -175,16 +172,6 @@ def _named(value: str, services: Iterable[Service], inventory: Inventory) -> lis
     }
     order = {name: at for at, name in enumerate(inventory.services)} if len(found) > 1 else {}
     return sorted(found.values(), key=lambda place: (order.get(place[0].name, 0), place[0].hosts.index(place[1])))
-
-
-def _without_port(value: str) -> str:
-    """Cut a port off, but nothing off an IPv6 address, which is full of colons."""
-    found = _BRACKETED.fullmatch(value) or _WITH_PORT.fullmatch(value)
-    return found[1] if found else value
-
-
-def _canonical(address: str) -> str:
-    return canonical_address(_without_port(address) if address.startswith("[") else address)
 
 
 def _selected(rule: Rule, host: Host) -> bool:
@@ -209,7 +196,7 @@ def _unknown(value: str, inventory: Inventory) -> str:
     if elsewhere:
         return f"{value} is in the inventory only as {', '.join(elsewhere)}; add it, or correct the rule"
     hosts = {name for s in inventory.services.values() for host in s.hosts for name in (host.name, host.address)}
-    near = _near(_without_port(value), hosts)
+    near = _near(without_port(value), hosts)
     return f"{value} names no host of the inventory{near}; add the host, or give it `instance: {value}`"
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import orjson
 
-from controller.ledger.connection import Client, Scripts, pairs, translated
+from controller.ledger.connection import Client, Scripts, pairs, redis_now_ms, translated
 from controller.ledger.keys import key
 from controller.ledger.rollbacks import Hold, LeaseLost
 from rules.alerts import Alert
@@ -96,9 +96,7 @@ class Booking:
 
     def now_ms(self) -> int:
         """Return Redis' time."""
-        with translated():
-            seconds, micros = self._client.time()
-        return int(seconds) * 1000 + int(micros) // 1000
+        return redis_now_ms(self._client)
 
     def enlist(self, hold: Hold, campaign: str, what: Mapping[str, str]) -> None:
         """Make a rollback one of a campaign's; raises `LeaseLost`."""

@@ -68,6 +68,13 @@ class LedgerUnavailable(Transient):
         super().__init__(Reason.LEDGER_UNAVAILABLE, message)
 
 
+def redis_now_ms(client: Client) -> int:
+    """Return Redis' time, in milliseconds since the epoch; raises `LedgerUnavailable`."""
+    with translated():
+        seconds, micros = client.time()
+    return int(seconds) * 1000 + int(micros) // 1000
+
+
 @contextmanager
 def translated() -> Iterator[None]:
     """Turn the client's errors into ours, at the edge.

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import orjson
 
-from controller.ledger.connection import Client, Scripts, translated
+from controller.ledger.connection import Client, Scripts, redis_now_ms, translated
 from controller.ledger.keys import RELEARNED
 
 _PART = 500
@@ -89,7 +89,7 @@ class Relearned:
 
     def managed(self, every_s: float, *, alerts: int, learned: int, closed: int) -> None:
         """Note a look that had a whole answer."""
-        now_ms = self._now_ms()
+        now_ms = redis_now_ms(self._client)
         told = {"at": now_ms, "tried_at": now_ms, "every": every_s, "alerts": alerts}
         with translated(), self._client.pipeline(transaction=True) as pipe:
             pipe.hset(RELEARNED, mapping=told)
@@ -100,7 +100,7 @@ class Relearned:
 
     def troubled(self, every_s: float, trouble: str) -> None:
         """Note why Alertmanager could not be asked; since when is kept from the first time."""
-        now_ms = self._now_ms()
+        now_ms = redis_now_ms(self._client)
         with translated(), self._client.pipeline(transaction=True) as pipe:
             pipe.hset(RELEARNED, mapping={"tried_at": now_ms, "every": every_s, "trouble": trouble})
             pipe.hsetnx(RELEARNED, "trouble_at", now_ms)
@@ -108,7 +108,7 @@ class Relearned:
 
     def asked(self) -> Asked | None:
         """Tell how it goes; None where nobody has asked for a day."""
-        now_ms = self._now_ms()
+        now_ms = redis_now_ms(self._client)
         with translated():
             kept = self._client.hgetall(RELEARNED)
         if now_ms - int(kept.get("tried_at", 0)) > _FORGOTTEN_S * 1000:
@@ -135,11 +135,6 @@ class Relearned:
         return (
             f"Alertmanager has not told what fires {since}: alerts and resolves that were missed stay so. {why}",
         )
-
-    def _now_ms(self) -> int:
-        with translated():
-            seconds, micros = self._client.time()
-        return int(seconds) * 1000 + int(micros) // 1000
 
 
 def _age(at_ms: str | None, now_ms: int) -> float | None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import orjson
 import structlog
 
-from controller.ledger.connection import Client, Scripts, translated
+from controller.ledger.connection import Client, Scripts, redis_now_ms, translated
 from controller.ledger.keys import HISTORY, SEALS, UNSEALED, key
 from rules.seals import Key, Seal, Stored, sealed
 
@@ -48,7 +48,7 @@ class Seals:
         made = 0
         for ident in ids:
             stored = self.stored([ident])[0]
-            last, now_ms = self._last(), self._now_ms()
+            last, now_ms = self._last(), redis_now_ms(self._client)
             if not (last.is_integer() and 0 <= last < _NUMBERS_END - 1):
                 log.error("seals.number_unusable", last=last, fix=_TAMPERED)
                 break
@@ -102,8 +102,3 @@ class Seals:
             AsStored(ident, record, tuple(journal))
             for ident, record, journal in zip(wanted, answers[::2], answers[1::2], strict=True)
         )
-
-    def _now_ms(self) -> int:
-        with translated():
-            seconds, micros = self._client.time()
-        return int(seconds) * 1000 + int(micros) // 1000

@@ -13,7 +13,7 @@ from typing import Any
 
 import orjson
 
-from controller.ledger.connection import Client, Scripts, translated
+from controller.ledger.connection import Client, Scripts, redis_now_ms, translated
 from controller.ledger.keys import SWEEPS, TROUBLES, UNSEEN, key
 from rules.instances import read_instance
 
@@ -137,7 +137,7 @@ class Sightings:
         with translated():
             kept = self._client.hgetall(UNSEEN)
         said: list[str] = []
-        for _, (in_all, told) in _fresh(kept, self._now_ms()).values():
+        for _, (in_all, told) in _fresh(kept, redis_now_ms(self._client)).values():
             said += [
                 f"{read_instance(instance).label} cannot be observed: {why}" for instance, why in told.items()
             ]
@@ -146,19 +146,14 @@ class Sightings:
 
     def sweeps(self) -> tuple[Swept, ...]:
         """Return what is known of each cluster that was swept, or tried, within a day."""
-        now_ms = self._now_ms()
+        now_ms = redis_now_ms(self._client)
         with translated():
             whole = _fresh(self._client.hgetall(SWEEPS), now_ms)
             troubles = _fresh(self._client.hgetall(TROUBLES), now_ms)
         return tuple(_swept(name, whole.get(name), troubles.get(name)) for name in sorted({*whole, *troubles}))
 
     def _write(self, pipe: Any, where: str, cluster: str, what: object) -> None:
-        pipe.hset(where, cluster, b"%d " % self._now_ms() + orjson.dumps(what))
-
-    def _now_ms(self) -> int:
-        with translated():
-            seconds, micros = self._client.time()
-        return int(seconds) * 1000 + int(micros) // 1000
+        pipe.hset(where, cluster, b"%d " % redis_now_ms(self._client) + orjson.dumps(what))
 
 
 def _sighting(named: str, text: str) -> Sighting:
