@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,10 +32,23 @@ class LoadFailedError(Exception):
 
 def load(url: str, token: str, body: Path, seconds: int) -> Load:
     """Send `body` over eight connections for so many seconds; raises `LoadFailedError`."""
+    figures = wrk(url, token, {body: 1}, seconds=seconds, connections=CONNECTIONS)
+    if figures["broken"] or figures["refused"] > figures["requests"] / 10:
+        raise LoadFailedError(
+            f"{url}: {figures['refused']} refused, {figures['broken']} broken; see the server's log"
+        )
+    well = figures["requests"] - figures["refused"]
+    return Load(well / figures["seconds"], figures["p50_ms"], figures["p99_ms"], int(figures["refused"]))
+
+
+def wrk(
+    url: str, token: str, shares: Mapping[Path, int], *, seconds: int, connections: int, rate: int | None = None
+) -> dict[str, float]:
+    """Send bodies, so many of each in a round, and return what wrk counted; `rate` is in bodies a second."""
     argv = [
         program("wrk"),
         "-t1",
-        f"-c{CONNECTIONS}",
+        f"-c{connections}",
         f"-d{seconds}s",
         "--timeout",
         "10s",
@@ -42,18 +56,14 @@ def load(url: str, token: str, body: Path, seconds: int) -> Load:
         str(_SCRIPT),
         url,
     ]
+    env = {
+        "BENCH_BODIES": " ".join(map(str, shares)),
+        "BENCH_SHARES": " ".join(map(str, shares.values())),
+        "BENCH_RATE": str(rate or ""),
+        "BENCH_TOKEN": token,
+    }
     ran = subprocess.run(
-        argv,
-        env={**os.environ, "BENCH_BODY": str(body), "BENCH_TOKEN": token},
-        capture_output=True,
-        text=True,
-        timeout=seconds + 60,
-        check=True,
+        argv, env={**os.environ, **env}, capture_output=True, text=True, timeout=seconds + 60, check=True
     )
-    figures = json.loads(ran.stdout.split("FIGURES ", 1)[1])
-    if figures["broken"] or figures["refused"] > figures["requests"] / 10:
-        raise LoadFailedError(
-            f"{url}: {figures['refused']} refused, {figures['broken']} broken; see the server's log"
-        )
-    well = figures["requests"] - figures["refused"]
-    return Load(well / figures["seconds"], figures["p50_ms"], figures["p99_ms"], figures["refused"])
+    figures: dict[str, float] = json.loads(ran.stdout.split("FIGURES ", 1)[1])
+    return figures

@@ -8,9 +8,6 @@ from __future__ import annotations
 import concurrent.futures
 import contextlib
 import http.client
-import json
-import os
-import subprocess
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,10 +16,10 @@ from pathlib import Path
 import redis
 from testbed.installation import Installation
 from testbed.local_shops import local_inventory, rules
-from testbed.parts import program
 from testbed.redis import valkey
 
 from bench.bodies import AS_INSTALLED, FRESH, body
+from bench.load import wrk
 from bench.memory import peak_mb, reset_peak
 from bench.receiving import SHOP
 
@@ -35,7 +32,6 @@ _CONNECTIONS = 64
 _SHARES = (60, 30, 10)
 """How many of a hundred bodies have each of `SIZES` alerts: most notifications are small."""
 _LOGGED_US = 1_000
-_SCRIPT = Path(__file__).with_name("paced.lua")
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,32 +147,9 @@ def _many(folder: Path) -> Storm:
         for file, size in zip(files, SIZES, strict=True):
             file.write_text(body(size, "ShopFails", fresh=True))
         place.begin()
-        ran = paced(place.installation.receiver, place.installation.token_file("alertmanager"), files)
+        made = place.installation
+        token = made.token_file("alertmanager").read_text().strip()
+        shares = dict(zip(files, _SHARES, strict=True))
+        ran = wrk(made.receiver, token, shares, seconds=_SECONDS, connections=_CONNECTIONS, rate=RATE)
         what = f"{ran['requests'] / ran['seconds']:.0f} of {RATE} bodies a second for {_SECONDS} s, new"
         return place.storm(what, ran["requests"], ran["refused"], (ran["p50_ms"] / 1e3, ran["most_ms"] / 1e3))
-
-
-def paced(url: str, token: Path, files: list[Path]) -> dict[str, float]:
-    """Send bodies at a steady rate over many connections, and return what wrk counted."""
-    argv = [
-        program("wrk"),
-        "-t1",
-        f"-c{_CONNECTIONS}",
-        f"-d{_SECONDS}s",
-        "--timeout",
-        "10s",
-        "-s",
-        str(_SCRIPT),
-        url,
-    ]
-    env = {
-        "BENCH_BODIES": " ".join(map(str, files)),
-        "BENCH_SHARES": " ".join(map(str, _SHARES)),
-        "BENCH_RATE": str(RATE),
-        "BENCH_TOKEN": token.read_text().strip(),
-    }
-    ran = subprocess.run(
-        argv, env={**os.environ, **env}, capture_output=True, text=True, timeout=_SECONDS + 60, check=True
-    )
-    figures: dict[str, float] = json.loads(ran.stdout.split("FIGURES ", 1)[1])
-    return figures
