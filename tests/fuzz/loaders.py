@@ -7,7 +7,7 @@ import os
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 from unittest import mock
 
 from hypothesis import strategies as st
@@ -28,15 +28,23 @@ from rules.testfile import parse_tests
 from rules.testrun import run
 
 _NUMBER = st.integers(0, 999)
+Value = TypeVar("Value")
+
+
+def _loaded(parse: Callable[[bytes, str], Value], data: bytes, name: str) -> Value | None:
+    """Read a file; None where it is refused, and then each error has its place."""
+    try:
+        return parse(data, name)
+    except RuleFileErrors as error:
+        errors_have_places(error.errors, name, data)
+        return None
 
 
 def rules(case: tuple[bytes, list[Any], int]) -> bool:
     """Rules that load can be asked, written and read again, and mean the same then."""
     data, alerts, number = case
-    try:
-        found = parse_rules(data, "rules.yaml")
-    except RuleFileErrors as error:
-        errors_have_places(error.errors, "rules.yaml", data)
+    found = _loaded(parse_rules, data, "rules.yaml")
+    if found is None:
         return False
     facts = known_facts()[number % len(known_facts())]
     answers(found, alerts)
@@ -55,10 +63,8 @@ def _mean_the_same(found: RuleSet) -> None:
 def inventory(case: tuple[bytes, list[Any], int]) -> bool:
     """Every host of an inventory that loads can be rolled back."""
     data, alerts, number = case
-    try:
-        found = parse_inventory(data, "inventory.yaml")
-    except RuleFileErrors as error:
-        errors_have_places(error.errors, "inventory.yaml", data)
+    found = _loaded(parse_inventory, data, "inventory.yaml")
+    if found is None:
         return False
     for service in found.services.values():
         for host in service.hosts:
@@ -70,10 +76,8 @@ def inventory(case: tuple[bytes, list[Any], int]) -> bool:
 def facts(case: tuple[bytes, list[Any], int]) -> bool:
     """Whatever is known, every guard has an answer."""
     data, alerts, number = case
-    try:
-        found = parse_facts(data, "facts.yaml")
-    except RuleFileErrors as error:
-        errors_have_places(error.errors, "facts.yaml", data)
+    found = _loaded(parse_facts, data, "facts.yaml")
+    if found is None:
         return False
     world = world_of(found, known_inventory(), alerts)
     if world is not None:
