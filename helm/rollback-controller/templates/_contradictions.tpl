@@ -1,0 +1,140 @@
+{{/* Values that cannot be meant together. Every sentence says what to set; all of them are shown at once. */}}
+{{- define "rc.contradictions" -}}
+{{- $v := .Values -}}
+{{- $wrong := list -}}
+
+{{- if not $v.credentials.existingSecret -}}
+{{- $wrong = append $wrong (printf "No credentials: set credentials.existingSecret to the name of a Secret in namespace %s with the keys that credentials.tokens name. This makes one: kubectl -n %s create secret generic rollback-controller --from-literal=alertmanager=$(openssl rand -hex 24) --from-literal=operator=$(openssl rand -hex 24) --from-literal=redis-password=$(openssl rand -hex 24)" .Release.Namespace .Release.Namespace) -}}
+{{- end -}}
+{{- if not (or $v.credentials.tokens $v.credentials.basic) -}}
+{{- $wrong = append $wrong "Nobody is let in: name at least Alertmanager's token in credentials.tokens, or its login in credentials.basic." -}}
+{{- end -}}
+
+{{- if and (not $v.valkey.enabled) (not (include "rc.hasOwnRedis" .)) -}}
+{{- $wrong = append $wrong "No Redis at all: set redis.url (or redis.sentinels) to one that you have, or valkey.enabled=true for a small one of this chart." -}}
+{{- end -}}
+{{- if and $v.valkey.enabled (include "rc.hasOwnRedis" .) -}}
+{{- $wrong = append $wrong "Two ledgers: keep either valkey.enabled=true or redis.url and redis.sentinels, and take the other away." -}}
+{{- end -}}
+{{- if and $v.valkey.enabled (ne (int $v.valkey.replicas) 1) -}}
+{{- $wrong = append $wrong (printf "The built-in Valkey has one replica and valkey.replicas is %d: set it to 1, or give redis.sentinels of servers of your own, which do fail over." (int $v.valkey.replicas)) -}}
+{{- end -}}
+{{- if and $v.valkey.enabled $v.redis.waitForReplicas -}}
+{{- $wrong = append $wrong "redis.waitForReplicas waits for replicas that the built-in Valkey has not got: set it to 0, or give redis.url or redis.sentinels of your own." -}}
+{{- end -}}
+{{- if regexMatch "^[a-z]+://[^/?#]*@" $v.redis.url -}}
+{{- $wrong = append $wrong "redis.url holds a login: take it out, set redis.username, and redis.existingSecret to a Secret with the password." -}}
+{{- end -}}
+{{- if and $v.redis.tls.existingSecret (not (hasPrefix "rediss://" $v.redis.url)) -}}
+{{- $wrong = append $wrong "redis.tls.existingSecret is for TLS, and redis.url speaks none: begin it with rediss://, or leave redis.tls out." -}}
+{{- end -}}
+{{- if ne (empty $v.redis.tls.certKey) (empty $v.redis.tls.keyKey) -}}
+{{- $wrong = append $wrong "redis.tls.certKey and redis.tls.keyKey belong together: set both or neither." -}}
+{{- end -}}
+{{- if and $v.redis.sentinels (not $v.redis.master) -}}
+{{- $wrong = append $wrong "redis.sentinels are set and redis.master is not: set it to the name in their line `sentinel monitor NAME …`." -}}
+{{- end -}}
+{{- if and $v.redis.master (not $v.redis.sentinels) -}}
+{{- $wrong = append $wrong "redis.master is set and redis.sentinels are not: name those who know it, or leave redis.master out." -}}
+{{- end -}}
+{{- if and $v.redis.sentinels (regexMatch "^[a-z]+://[^/?#]" $v.redis.url) -}}
+{{- $wrong = append $wrong "redis.url names a server and redis.sentinels say which one it is: with Sentinels set redis.url to redis:///0, or to rediss:///0 for TLS." -}}
+{{- end -}}
+{{- if and $v.redis.sentinelPasswordKey (not $v.redis.existingSecret) -}}
+{{- $wrong = append $wrong "redis.sentinelPasswordKey is a key of redis.existingSecret, which is not set: set it to the Secret that holds the password." -}}
+{{- end -}}
+
+{{- if and $v.targets.inCluster (not $v.targets.namespaces) (not $v.targets.clusterWide) -}}
+{{- $wrong = append $wrong "No namespace to roll anything back in: set targets.namespaces to those that hold your workloads, or targets.clusterWide=true for all of them; where only hosts or other clusters are meant, set targets.inCluster=false." -}}
+{{- end -}}
+{{- if and $v.targets.clusterWide $v.targets.namespaces -}}
+{{- $wrong = append $wrong "targets.clusterWide gives rights in every namespace and targets.namespaces lists some: set targets.clusterWide=false, or leave the list empty." -}}
+{{- end -}}
+{{- if and $v.targets.gitops.pause (not $v.targets.clusterWide) (not $v.targets.gitops.namespaces) -}}
+{{- $wrong = append $wrong "targets.gitops.pause gives rights where GitOps owners live, and no namespace is named: set targets.gitops.namespaces, as [argocd], or targets.clusterWide=true." -}}
+{{- end -}}
+{{- if and $v.targets.inCluster (hasKey $v.clusters $v.targets.clusterName) -}}
+{{- $wrong = append $wrong (printf "Two clusters are called %s: give targets.clusterName or the entry under clusters another name." $v.targets.clusterName) -}}
+{{- end -}}
+{{- if not (or $v.targets.inCluster $v.clusters (include "rc.hasInventory" .)) -}}
+{{- $wrong = append $wrong "Nothing to roll back: set targets.inCluster=true with targets.namespaces, or name clusters, or give an inventory of hosts." -}}
+{{- end -}}
+{{- if and $v.inventory.content $v.inventory.existingConfigMap -}}
+{{- $wrong = append $wrong "Two inventories: keep either inventory.content or inventory.existingConfigMap." -}}
+{{- end -}}
+{{- if include "rc.hasInventory" . -}}
+{{- if not $v.ssh.existingSecret -}}
+{{- $wrong = append $wrong "There are hosts and no key to reach them: set ssh.existingSecret to a Secret with the private key. This makes one: kubectl create secret generic rollback-ssh --from-file=id_ed25519" -}}
+{{- end -}}
+{{- if not (or $v.ssh.knownHosts $v.ssh.existingConfigMap) -}}
+{{- $wrong = append $wrong "There are hosts and no host key is trusted: set ssh.knownHosts (--set-file ssh.knownHosts=known_hosts), or ssh.existingConfigMap." -}}
+{{- end -}}
+{{- end -}}
+{{- if and $v.ssh.knownHosts $v.ssh.existingConfigMap -}}
+{{- $wrong = append $wrong "Two lists of host keys: keep either ssh.knownHosts or ssh.existingConfigMap." -}}
+{{- end -}}
+
+{{- if and (not $v.rules.files) (not $v.rules.existingConfigMap) -}}
+{{- $wrong = append $wrong "No rule: set rules.files (--set-file 'rules.files.canary\\.yaml=canary.yaml'), or rules.existingConfigMap to a ConfigMap with rule files." -}}
+{{- end -}}
+{{- if and $v.rules.files $v.rules.existingConfigMap -}}
+{{- $wrong = append $wrong "Two sets of rules: keep either rules.files or rules.existingConfigMap." -}}
+{{- end -}}
+
+{{- range $name := list "prometheus" "alertmanager" -}}
+{{- $said := index $v $name -}}
+{{- if and (or $said.tokenKey $said.passwordKey $said.caKey) (not $said.existingSecret) -}}
+{{- $wrong = append $wrong (printf "%s names keys of a Secret and no Secret: set %s.existingSecret." $name $name) -}}
+{{- end -}}
+{{- if ne (empty $said.username) (empty $said.passwordKey) -}}
+{{- $wrong = append $wrong (printf "%s.username and %s.passwordKey belong together: set both or neither." $name $name) -}}
+{{- end -}}
+{{- if and $said.tokenKey $said.username -}}
+{{- $wrong = append $wrong (printf "%s has both a token and a login: keep the one that it asks for." $name) -}}
+{{- end -}}
+{{- end -}}
+
+{{- range $role := list "receiver" "worker" -}}
+{{- $pdb := (index $v $role).pdb -}}
+{{- if and $pdb.enabled (not (kindIs "string" $pdb.minAvailable | and (eq (toString $pdb.minAvailable) ""))) (ne (toString $pdb.maxUnavailable) "") -}}
+{{- $wrong = append $wrong (printf "%s.pdb has both minAvailable and maxUnavailable: set one of them to \"\"." $role) -}}
+{{- end -}}
+{{- if and $pdb.enabled (eq (toString $pdb.minAvailable) "") (eq (toString $pdb.maxUnavailable) "") -}}
+{{- $wrong = append $wrong (printf "%s.pdb has neither minAvailable nor maxUnavailable: set one of them, or %s.pdb.enabled=false." $role $role) -}}
+{{- end -}}
+{{- end -}}
+
+{{- with $v.worker.autoscaling -}}
+{{- if and .hpa.enabled .keda.enabled -}}
+{{- $wrong = append $wrong "Two autoscalers would set the number of workers: keep either worker.autoscaling.hpa.enabled or worker.autoscaling.keda.enabled." -}}
+{{- end -}}
+{{- range $kind := list "hpa" "keda" -}}
+{{- $auto := index $v.worker.autoscaling $kind -}}
+{{- if and $auto.enabled (gt (int $auto.minReplicas) (int $auto.maxReplicas)) -}}
+{{- $wrong = append $wrong (printf "worker.autoscaling.%s has more minReplicas than maxReplicas: set minReplicas to %d or less." $kind (int $auto.maxReplicas)) -}}
+{{- end -}}
+{{- end -}}
+{{- if and .keda.enabled (not $v.prometheus.url) -}}
+{{- $wrong = append $wrong "worker.autoscaling.keda asks Prometheus for the length of the queue: set prometheus.url." -}}
+{{- end -}}
+{{- end -}}
+{{- range $key, $said := $v.numbers -}}
+{{- if and (eq ($key | replace "_" "-") "termination-grace-s") (le (float64 $v.worker.terminationGracePeriodSeconds) (float64 $said)) -}}
+{{- $wrong = append $wrong (printf "Workers would be killed before they give up: set worker.terminationGracePeriodSeconds to more than numbers.%s, to %d or so." $key (int (add (int $said) 10))) -}}
+{{- end -}}
+{{- end -}}
+
+{{- if and $v.metrics.serviceMonitor.enabled $v.metrics.podMonitor.enabled -}}
+{{- $wrong = append $wrong "Each server would be scraped twice: keep either metrics.serviceMonitor.enabled or metrics.podMonitor.enabled." -}}
+{{- end -}}
+{{- if and $v.ingress.enabled (not $v.ingress.hosts) -}}
+{{- $wrong = append $wrong "The Ingress has no host: set ingress.hosts, or ingress.enabled=false." -}}
+{{- end -}}
+{{- if and $v.httpRoute.enabled (not $v.httpRoute.parentRefs) -}}
+{{- $wrong = append $wrong "The HTTPRoute has no Gateway: set httpRoute.parentRefs, or httpRoute.enabled=false." -}}
+{{- end -}}
+
+{{- if $wrong -}}
+{{- fail (printf "these values cannot be used:\n  - %s" (join "\n  - " $wrong)) -}}
+{{- end -}}
+{{- end -}}

@@ -1,0 +1,272 @@
+{{/* One entry of a projected volume: (dict "secret" NAME "items" (dict KEY PATH)) */}}
+{{- define "rc.projectedSecret" -}}
+- secret:
+    name: {{ .secret }}
+    items:
+      {{- range $key, $path := .items }}
+      - {key: {{ $key | quote }}, path: {{ $path | quote }}}
+      {{- end }}
+{{- end -}}
+
+{{/* The Redis password and its TLS files: server and workers need them. */}}
+{{- define "rc.redisSources" -}}
+{{- if .Values.valkey.enabled }}
+{{ include "rc.projectedSecret" (dict "secret" (include "rc.valkeySecret" .) "items" (dict .Values.valkey.passwordKey "redis/password")) }}
+{{- else }}
+{{- with .Values.redis }}
+{{- $items := dict }}
+{{- if .existingSecret }}
+{{- $_ := set $items .passwordKey "redis/password" }}
+{{- with .sentinelPasswordKey }}
+{{- $_ := set $items . "redis/sentinel-password" }}
+{{- end }}
+{{ include "rc.projectedSecret" (dict "secret" .existingSecret "items" $items) }}
+{{- end }}
+{{- if .tls.existingSecret }}
+{{- $items := dict }}
+{{- with .tls.caKey }}{{ $_ := set $items . "redis/ca.crt" }}{{ end }}
+{{- with .tls.certKey }}{{ $_ := set $items . "redis/tls.crt" }}{{ end }}
+{{- with .tls.keyKey }}{{ $_ := set $items . "redis/tls.key" }}{{ end }}
+{{ include "rc.projectedSecret" (dict "secret" .tls.existingSecret "items" $items) }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end -}}
+
+{{/* Tokens and logins: the server alone needs them. */}}
+{{- define "rc.receiverSources" -}}
+{{- include "rc.redisSources" . }}
+{{- range .Values.credentials.tokens }}
+{{ include "rc.projectedSecret" (dict "secret" (.existingSecret | default $.Values.credentials.existingSecret) "items" (dict .key (printf "tokens/%s" .name))) }}
+{{- end }}
+{{- range .Values.credentials.basic }}
+{{ include "rc.projectedSecret" (dict "secret" (.existingSecret | default $.Values.credentials.existingSecret) "items" (dict .key (printf "logins/%s" .name))) }}
+{{- end }}
+{{- end -}}
+
+{{/* Monitoring, channels, the sealing key: the workers alone need them. */}}
+{{- define "rc.workerSources" -}}
+{{- include "rc.redisSources" . }}
+{{- range $name := list "prometheus" "alertmanager" }}
+{{- with index $.Values $name }}
+{{- if and .url .existingSecret }}
+{{- $items := dict }}
+{{- with .tokenKey }}{{ $_ := set $items . (printf "%s/token" $name) }}{{ end }}
+{{- with .passwordKey }}{{ $_ := set $items . (printf "%s/password" $name) }}{{ end }}
+{{- with .caKey }}{{ $_ := set $items . (printf "%s/ca.crt" $name) }}{{ end }}
+{{ include "rc.projectedSecret" (dict "secret" .existingSecret "items" $items) }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- range $name, $said := .Values.notify }}
+{{ include "rc.projectedSecret" (dict "secret" $said.existingSecret "items" (dict ($said.key | default "urls") (printf "notify/%s" $name))) }}
+{{- end }}
+{{- with .Values.audit }}
+{{- if .existingSecret }}
+{{ include "rc.projectedSecret" (dict "secret" .existingSecret "items" (dict .key "audit/key")) }}
+{{- end }}
+{{- end }}
+{{- end -}}
+
+{{/* The volumes of server or worker: (dict "root" $ "role" "receiver"). 288 is 0440 and 256 is 0400. */}}
+{{- define "rc.volumes" -}}
+{{- $full := include "rc.fullname" .root -}}
+{{- $values := .root.Values -}}
+- name: settings
+  configMap: {name: {{ $full }}-settings}
+- name: rules
+  configMap: {name: {{ $values.rules.existingConfigMap | default (printf "%s-rules" $full) }}}
+{{- if include "rc.hasInventory" .root }}
+- name: inventory
+  configMap: {name: {{ $values.inventory.existingConfigMap | default (printf "%s-inventory" $full) }}}
+{{- end }}
+{{- with include (printf "rc.%sSources" .role) .root | trim }}
+- name: secrets
+  projected:
+    defaultMode: 288
+    sources:
+      {{- . | nindent 6 }}
+{{- end }}
+{{- if eq .role "worker" }}
+{{- if include "rc.hasInventory" .root }}
+- name: ssh
+  secret:
+    secretName: {{ $values.ssh.existingSecret }}
+    defaultMode: 288
+    items:
+      - {key: {{ $values.ssh.privateKeyKey | quote }}, path: id_ed25519}
+- name: known-hosts
+  configMap: {name: {{ $values.ssh.existingConfigMap | default (printf "%s-known-hosts" $full) }}}
+{{- end }}
+{{- range $at, $name := keys $values.clusters | sortAlpha }}
+- name: cluster-{{ $at }}
+  secret: {secretName: {{ (index $values.clusters $name).existingSecret }}, defaultMode: 288}
+{{- end }}
+{{- end }}
+- name: tmp
+  emptyDir: {sizeLimit: {{ $values.tmpSizeLimit }}}
+{{- end -}}
+
+{{- define "rc.volumeMounts" -}}
+{{- $home := include "rc.home" .root -}}
+{{- $values := .root.Values -}}
+- {name: settings, mountPath: {{ $home }}/config, readOnly: true}
+- {name: rules, mountPath: {{ $home }}/rules, readOnly: true}
+{{- if include "rc.hasInventory" .root }}
+- {name: inventory, mountPath: {{ $home }}/inventory, readOnly: true}
+{{- end }}
+{{- if include (printf "rc.%sSources" .role) .root | trim }}
+- {name: secrets, mountPath: {{ $home }}/secrets, readOnly: true}
+{{- end }}
+{{- if eq .role "worker" }}
+{{- if include "rc.hasInventory" .root }}
+- {name: ssh, mountPath: {{ $home }}/ssh, readOnly: true}
+- {name: known-hosts, mountPath: {{ $home }}/known-hosts, readOnly: true}
+{{- end }}
+{{- range $at, $name := keys $values.clusters | sortAlpha }}
+- {name: cluster-{{ $at }}, mountPath: {{ $home }}/clusters/{{ $name }}, readOnly: true}
+{{- end }}
+{{- end }}
+- {name: tmp, mountPath: /tmp}
+{{- end -}}
+
+{{/* A security context; what is null is left to the platform. */}}
+{{- define "rc.context" -}}
+{{- $context := dict -}}
+{{- range $key, $value := . -}}
+{{- if not (kindIs "invalid" $value) }}{{ $_ := set $context $key $value }}{{ end -}}
+{{- end -}}
+{{- $context | toYaml -}}
+{{- end -}}
+
+{{/* What makes pods start anew: the files that this chart writes. */}}
+{{- define "rc.checksums" -}}
+checksum/settings: {{ include "rc.settings" . | sha256sum }}
+checksum/rules: {{ .Values.rules.files | toJson | sha256sum }}
+checksum/inventory: {{ printf "%s\n%s" .Values.inventory.content .Values.ssh.knownHosts | sha256sum }}
+{{- end -}}
+
+{{/* Where a pod may run, and which of those it prefers: (dict "root" $ "said" .Values.receiver "component" "receiver") */}}
+{{- define "rc.scheduling" -}}
+{{- with .said.priorityClassName }}
+priorityClassName: {{ . }}
+{{- end }}
+{{- with .said.nodeSelector }}
+nodeSelector:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .said.tolerations }}
+tolerations:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .said.affinity }}
+affinity:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .said.topologySpreadConstraints }}
+topologySpreadConstraints:
+  {{- range . }}
+  - {{ toYaml (omit . "labelSelector") | nindent 4 | trim }}
+    labelSelector:
+    {{- if .labelSelector }}
+      {{- toYaml .labelSelector | nindent 6 }}
+    {{- else }}
+      matchLabels:
+        {{- include "rc.selector" $.root | nindent 8 }}
+        app.kubernetes.io/component: {{ $.component }}
+    {{- end }}
+  {{- end }}
+{{- end }}
+{{- with .root.Values.image.pullSecrets }}
+imagePullSecrets:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end -}}
+
+{{/* A probe with what it asks for: (dict "said" {} "path" "/livez") */}}
+{{- define "rc.probe" -}}
+{{- toYaml (merge (dict "httpGet" (dict "path" .path "port" .port)) .said) -}}
+{{- end -}}
+
+{{/* receiver or worker, as a Deployment: (dict "root" $ "role" "receiver" "command" "serve") */}}
+{{- define "rc.deployment" -}}
+{{- $ := .root -}}
+{{- $said := index $.Values .role -}}
+{{- $autoscaled := and (eq .role "worker") (or $.Values.worker.autoscaling.hpa.enabled $.Values.worker.autoscaling.keda.enabled) -}}
+apiVersion: apps/v1
+kind: Deployment
+metadata:
+  {{- include "rc.metadata" (dict "root" $ "name" (printf "%s-%s" (include "rc.fullname" $) .role) "component" .role) | nindent 2 }}
+spec:
+  {{- if not $autoscaled }}
+  replicas: {{ int $said.replicas }}
+  {{- end }}
+  revisionHistoryLimit: {{ int $said.revisionHistoryLimit }}
+  strategy:
+    {{- toYaml $said.strategy | nindent 4 }}
+  selector:
+    matchLabels:
+      {{- include "rc.selector" $ | nindent 6 }}
+      app.kubernetes.io/component: {{ .role }}
+  template:
+    metadata:
+      labels:
+        {{- include "rc.labels" $ | nindent 8 }}
+        app.kubernetes.io/component: {{ .role }}
+        {{- with $said.podLabels }}
+        {{- toYaml . | nindent 8 }}
+        {{- end }}
+      annotations:
+        {{- include "rc.checksums" $ | nindent 8 }}
+        {{- with $said.podAnnotations }}
+        {{- toYaml . | nindent 8 }}
+        {{- end }}
+    spec:
+      serviceAccountName: {{ include "rc.serviceAccount" (dict "root" $ "role" .role) }}
+      automountServiceAccountToken: {{ and (eq .role "worker") $.Values.targets.inCluster }}
+      enableServiceLinks: false  # their variables could be taken for settings
+      terminationGracePeriodSeconds: {{ int $said.terminationGracePeriodSeconds }}
+      securityContext:
+        {{- include "rc.context" $.Values.podSecurityContext | nindent 8 }}
+      {{- with include "rc.scheduling" (dict "root" $ "said" $said "component" .role) | trim }}
+      {{- . | nindent 6 }}
+      {{- end }}
+      {{- with $said.hostAliases }}
+      hostAliases:
+        {{- toYaml . | nindent 8 }}
+      {{- end }}
+      containers:
+        - name: {{ .role }}
+          image: {{ include "rc.image" $ | quote }}
+          imagePullPolicy: {{ $.Values.image.pullPolicy }}
+          args: [{{ .command }}]
+          env:
+            - {name: ROLLBACK_CONFIG, value: {{ include "rc.home" $ }}/config/rollback.yaml}
+            {{- with $said.extraEnv }}
+            {{- toYaml . | nindent 12 }}
+            {{- end }}
+          {{- if eq .role "receiver" }}
+          ports:
+            - {name: http, containerPort: {{ int $said.containerPort }}, protocol: TCP}
+          {{- end }}
+          {{- with .probes }}
+          {{- . | nindent 10 }}
+          {{- end }}
+          securityContext:
+            {{- include "rc.context" $.Values.securityContext | nindent 12 }}
+          resources:
+            {{- toYaml $said.resources | nindent 12 }}
+          volumeMounts:
+            {{- include "rc.volumeMounts" (dict "root" $ "role" .role) | nindent 12 }}
+            {{- with $said.extraVolumeMounts }}
+            {{- toYaml . | nindent 12 }}
+            {{- end }}
+        {{- with $said.extraContainers }}
+        {{- toYaml . | nindent 8 }}
+        {{- end }}
+      volumes:
+        {{- include "rc.volumes" (dict "root" $ "role" .role) | nindent 8 }}
+        {{- with $said.extraVolumes }}
+        {{- toYaml . | nindent 8 }}
+        {{- end }}
+{{- end -}}
