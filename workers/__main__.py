@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import os
+import signal
 import sys
 from pathlib import Path
 
@@ -15,6 +17,7 @@ from workers.supervisor import supervise
 
 def main() -> int:
     """Run until asked to stop; 1 when something had to be killed, 2 when the configuration is refused."""
+    _obey_sigterm()
     parser = argparse.ArgumentParser(prog="python -m workers", description=__doc__)
     parser.add_argument("--config", type=Path, help="the settings file (default: as rollbackctl finds it)")
     try:
@@ -24,6 +27,16 @@ def main() -> int:
     except (SettingsError, SecretUnreadable, RuleFileErrors) as e:
         print(e, file=sys.stderr)  # noqa: T201 - there is no log yet
         return 2
+
+
+def _obey_sigterm() -> None:
+    """End on SIGTERM until there is more to stop: the first process of a container has no default for it.
+
+    `rollbackctl worker` held back what came while it became this program.
+    """
+    if os.getpid() == 1:
+        signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ import structlog
 
 from controller.settings.house import House
 from controller.settings.settings import Settings
+from workers.orphans import bury_orphans
 from workers.processes import run_observer, run_reconciler, run_relearner, run_teller, run_worker
 from workers.stopping import Stopping
 
@@ -76,6 +77,7 @@ def supervise(settings: Settings) -> int:
             refreshed_at = time.monotonic()
         for one in kept:
             _keep(one, settings, house)
+        bury_orphans([one.process for one in kept if one.process is not None])
     return _stop(kept, settings.numbers.termination_grace_s)
 
 

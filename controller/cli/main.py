@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from controller.cli.first_process import obey_sigterm
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -23,6 +25,7 @@ _SECTIONS: Mapping[str, Mapping[str, tuple[str, str]]] = {
     "Run it": {
         "serve": ("controller.cli.serve", "Run the server: the receiver for Alertmanager and the API."),
         "worker": ("controller.cli.worker", "Run the workers of this machine: they carry rollbacks out."),
+        "valkey": ("controller.cli.valkey_server", "Run the embedded Valkey as a server of its own."),
         "alertmanager-config": (
             "controller.cli.alertmanager_config",
             "Print the receiver and the route for Alertmanager.",
@@ -89,6 +92,7 @@ def cli() -> None:
 
 def main() -> None:
     """Run the command line; Ctrl-C ends with 130, as a shell expects."""
+    obey_sigterm()
     try:
         code = cli.main(standalone_mode=False)
     except click.exceptions.Abort:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from controller.cli.first_process import hold_sigterm
 from controller.cli.options import config_option, load, load_house
 
 
@@ -24,6 +25,7 @@ def command(*, processes: int | None, config: Path | None) -> None:
     if processes is not None:
         more["ROLLBACK_WORKERS"] = str(processes)
     sys.stdout.flush()
+    hold_sigterm()
     os.execve(argv[0], argv, {**os.environ, **more})  # noqa: S606 - the same process goes on: signals reach it
 
 

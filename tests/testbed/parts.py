@@ -29,6 +29,7 @@ PACKAGES = {
     "host-local": "containernetworking-plugins",
     "docker-registry": "docker-registry",
     "skopeo": "skopeo",
+    "buildah": "buildah",
 }
 """Program → the Debian package that brings it."""
 PLUGINS = Path("/usr/lib/cni")
