@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from controller.cli.children import Children
 
 _SOCKET = "valkey.sock"
+KEEPS = {"appendonly": "yes", "maxmemory-policy": "noeviction", "save": '""'}
+"""Everything appended to a file, nothing evicted and no snapshots, as a configuration file says it."""
+
 _LONGEST_SOCKET = 100
 """A little less than what the system allows for the path of a socket."""
 _READY_WITHIN_S = 60
@@ -51,12 +54,11 @@ def valkey_argv(folder: Path, socket: Path) -> list[str]:
         "unixsocket": str(socket),
         "unixsocketperm": "700",
         "dir": str(folder),
-        "appendonly": "yes",
         "appendfsync": "everysec",
-        "maxmemory-policy": "noeviction",
-        "save": "",
+        **KEEPS,
     }
-    return [str(get_binary_path()), *(word for name, value in options.items() for word in (f"--{name}", value))]
+    words = (word for name, value in options.items() for word in (f"--{name}", value.strip('"')))
+    return [str(get_binary_path()), *words]
 
 
 def _answers(url: str) -> bool:

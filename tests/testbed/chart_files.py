@@ -82,7 +82,7 @@ def _at(values: Any, path: list[str]) -> Any:
 
 def _shown(default: Any) -> str:
     if default in ("", [], {}):
-        return "–" if default == "" else f"`{json.dumps(default)}`"
+        return "" if default == "" else f"`{json.dumps(default)}`"
     text = default if isinstance(default, str) else json.dumps(default, ensure_ascii=False)
     return f"`{text}`" if len(text) <= _LONGEST_DEFAULT else "see values.yaml"
 

@@ -1,6 +1,6 @@
 """Helm's own engine, from Python: renders our chart as `helm template` does, for any version of Kubernetes.
 
-The package brings Helm's Go library; its `Chart.render` has no word for the version, which the library below it knows.
+The package brings Helm's Go library. Its `Chart.render` takes no version, the library below it does.
 """
 
 from __future__ import annotations

