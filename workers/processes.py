@@ -31,6 +31,7 @@ from workers.terms import Terms
 
 if TYPE_CHECKING:
     from workers.clusters import Clusters
+    from workers.pulse import Pulse
 
 log = structlog.get_logger(__name__)
 
@@ -123,6 +124,19 @@ def run_relearner(settings: Settings, house: House) -> None:
     signal.signal(signal.SIGHUP, lambda *_: house.doubt())
     if settings.alertmanager is not None:
         relearner_of(settings, house, settings.alertmanager).run(stopping)
+
+
+def run_health(pulse: Pulse) -> Callable[[Settings, House], None]:
+    """Return the process that says over HTTP whether this machine is well; for settings that say where."""
+
+    def run(settings: Settings, house: House) -> None:
+        del house
+        from workers.health import serve_health  # noqa: PLC0415
+
+        if settings.worker_bind is not None:
+            serve_health(settings.worker_bind, pulse)
+
+    return run
 
 
 def run_teller(settings: Settings, house: House) -> None:

@@ -22,7 +22,8 @@ import structlog
 from controller.settings.house import House
 from controller.settings.settings import Settings
 from workers.orphans import bury_orphans
-from workers.processes import run_observer, run_reconciler, run_relearner, run_teller, run_worker
+from workers.processes import run_health, run_observer, run_reconciler, run_relearner, run_teller, run_worker
+from workers.pulse import Pulse
 from workers.stopping import Stopping
 
 log = structlog.get_logger(__name__)
@@ -56,8 +57,9 @@ def supervise(settings: Settings) -> int:
     house = House.load(settings)
     settings.redis.password()
     settings.audit.keys()
-    stopping = Stopping()
-    kept = [_Kept("reconciler", run_reconciler), _Kept("teller", run_teller)]
+    stopping, pulse = Stopping(), Pulse()
+    kept = [_Kept("health", run_health(pulse))] if settings.worker_listen else []
+    kept += [_Kept("reconciler", run_reconciler), _Kept("teller", run_teller)]
     kept += [_Kept("observer", run_observer)]
     kept += [_Kept("relearner", run_relearner)] if settings.alertmanager else []
     kept += [_Kept(f"worker-{n + 1}", run_worker) for n in range(settings.workers)]
@@ -77,7 +79,9 @@ def supervise(settings: Settings) -> int:
             refreshed_at = time.monotonic()
         for one in kept:
             _keep(one, settings, house)
+        pulse.beat(running=all(one.process is not None for one in kept))
         bury_orphans([one.process for one in kept if one.process is not None])
+    pulse.beat(running=False, stopping=True)
     return _stop(kept, settings.numbers.termination_grace_s)
 
 

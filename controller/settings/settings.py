@@ -89,6 +89,11 @@ class Log(_Section):
     format: Literal["json", "console"] = "json"
 
 
+def _apart(listen: str) -> tuple[str, int]:
+    host, _, port = listen.rpartition(":")
+    return host.strip("[]"), int(port)
+
+
 def _listed(value: object) -> object:
     """Take one path, a list, or (in a variable) paths separated as in PATH."""
     if not isinstance(value, str):
@@ -114,6 +119,8 @@ class Settings(BaseSettings):
     redis: Redis = Redis()
     listen: str = "127.0.0.1:8095"
     """Address and port the server listens on; IPv6 in brackets."""
+    worker_listen: str | None = None
+    """Address and port where the workers of a machine say whether they are well; None: nowhere."""
     url: str | None = None
     """Where the command line finds the server; by default what `listen` says."""
     token_file: Path | None = None
@@ -135,9 +142,11 @@ class Settings(BaseSettings):
     notify: dict[ChannelName, Channel] = {}
     """The channels by name; who is told what: `channels_for`."""
 
-    @field_validator("listen")
+    @field_validator("listen", "worker_listen")
     @classmethod
-    def _address_and_port(cls, listen: str) -> str:
+    def _address_and_port(cls, listen: str | None) -> str | None:
+        if listen is None:
+            return None
         host, colon, port = listen.rpartition(":")
         if not (host and colon and port.isascii() and port.isdigit() and int(port) < 65_536):
             raise ValueError("must be ADDRESS:PORT, as in 127.0.0.1:8095 or [::1]:8095")
@@ -158,8 +167,12 @@ class Settings(BaseSettings):
     @property
     def bind(self) -> tuple[str, int]:
         """`listen` as address and port, without brackets."""
-        host, _, port = self.listen.rpartition(":")
-        return host.strip("[]"), int(port)
+        return _apart(self.listen)
+
+    @property
+    def worker_bind(self) -> tuple[str, int] | None:
+        """`worker_listen` as address and port, without brackets."""
+        return None if self.worker_listen is None else _apart(self.worker_listen)
 
     @property
     def server_url(self) -> str:

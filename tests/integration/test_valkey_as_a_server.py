@@ -1,4 +1,4 @@
-"""`rollbackctl valkey` is a Redis as the product wants one: it asks for its password and keeps what it is given."""
+"""`rollbackctl valkey` is a Redis as the product wants one: with a password, and it keeps what it is given."""
 
 from __future__ import annotations
 

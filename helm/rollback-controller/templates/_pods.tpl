@@ -183,13 +183,9 @@ imagePullSecrets:
 {{- end }}
 {{- end -}}
 
-{{/* A probe with what it asks for: (dict "said" {} "path" "/livez") */}}
-{{- define "rc.probe" -}}
-{{- toYaml (merge (dict "httpGet" (dict "path" .path "port" .port)) .said) -}}
-{{- end -}}
-
 {{/* receiver or worker, as a Deployment: (dict "root" $ "role" "receiver" "command" "serve") */}}
 {{- define "rc.deployment" -}}
+{{- $role := .role -}}
 {{- $ := .root -}}
 {{- $said := index $.Values .role -}}
 {{- $autoscaled := and (eq .role "worker") (or $.Values.worker.autoscaling.hpa.enabled $.Values.worker.autoscaling.keda.enabled) -}}
@@ -245,12 +241,16 @@ spec:
             {{- with $said.extraEnv }}
             {{- toYaml . | nindent 12 }}
             {{- end }}
-          {{- if eq .role "receiver" }}
           ports:
+            {{- if eq .role "receiver" }}
             - {name: http, containerPort: {{ int $said.containerPort }}, protocol: TCP}
-          {{- end }}
-          {{- with .probes }}
-          {{- . | nindent 10 }}
+            {{- else }}
+            - {name: health, containerPort: {{ int $said.healthPort }}, protocol: TCP}
+            {{- end }}
+          {{- range $probe, $path := dict "startupProbe" "/livez" "livenessProbe" "/livez" "readinessProbe" "/readyz" }}
+          {{ $probe }}:
+            httpGet: {path: {{ $path }}, port: {{ ternary "http" "health" (eq $role "receiver") }}}
+            {{- toYaml (index $said $probe) | nindent 12 }}
           {{- end }}
           securityContext:
             {{- include "rc.context" $.Values.securityContext | nindent 12 }}

@@ -77,6 +77,7 @@
 rules: [{{ $home }}/rules]
 inventory: {{ $home }}/inventory/inventory.yaml
 listen: {{ printf "%s:%d" .Values.receiver.listenAddress (int .Values.receiver.containerPort) | quote }}
+worker-listen: {{ printf "%s:%d" .Values.receiver.listenAddress (int .Values.worker.healthPort) | quote }}
 workers: {{ int .Values.worker.processes }}
 body-max: {{ .Values.bodyMax | quote }}
 log: {level: {{ .Values.log.level }}, format: {{ .Values.log.format }}}
