@@ -18,12 +18,31 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 USER = 65532
-PASSWD = f"root:x:0:0:root:/root:/sbin/nologin\nrollback:x:{USER}:{USER}:rollback-controller:/tmp:/sbin/nologin\n"
+PASSWD = f"root:x:0:0:root:/root:/sbin/nologin\nrollback:x:{USER}:{USER}:rollback:/tmp:/sbin/nologin\n"
 GROUP = f"root:x:0:\nrollback:x:{USER}:\n"
 NSSWITCH = "passwd: files\ngroup: files\nhosts: files dns\n"
-NOT_NEEDED = ("config-*", "dist-packages", "ensurepip", "idlelib", "lib2to3", "pydoc_data", "site-packages", "test",
-              "tests", "tkinter", "turtledemo", "__pycache__", "_tkinter*.so", "_test*.so", "_ctypes_test*.so",
-              "EXTERNALLY-MANAGED")  # fmt: skip
+NOT_NEEDED = (
+    *(
+        "config-*",
+        "dist-packages",
+        "ensurepip",
+        "idlelib",
+        "lib2to3",
+        "pydoc_data",
+        "site-packages",
+        "test",
+        "tests",
+    ),
+    *(
+        "tkinter",
+        "turtledemo",
+        "__pycache__",
+        "_tkinter*.so",
+        "_test*.so",
+        "_ctypes_test*.so",
+        "EXTERNALLY-MANAGED",
+    ),
+)
 """What of the standard library stays behind."""
 NOT_LOADED = ("kubernetes/aio",)
 """Packages of the environment that nothing of ours imports, and that weigh more than all of our own code."""
@@ -169,9 +188,15 @@ def compile_all(folder: Path, root: Path) -> None:
     """Compile with checks of neither time nor content: the files cannot change any more."""
     unchecked = py_compile.PycInvalidationMode.UNCHECKED_HASH
     done = compileall.compile_dir(
-        folder, maxlevels=50, quiet=1, stripdir=str(root), prependdir="/", workers=0, rx=SELDOM_LOADED,
+        folder,
+        maxlevels=50,
+        rx=SELDOM_LOADED,
+        quiet=1,
+        stripdir=str(root),
+        prependdir="/",
+        workers=0,
         invalidation_mode=unchecked,
-    )  # fmt: skip
+    )
     if not done:
         raise SystemExit(f"not everything below {folder} could be compiled")
 

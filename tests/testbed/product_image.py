@@ -28,10 +28,16 @@ from testbed.parts import PartMissingError, cache_dir, program
 from testbed.programs import REPOSITORY
 
 NAME = "localhost/rollback-controller:testbed"
-BUILT_FROM = ("Dockerfile", ".dockerignore", "docker", "requirements.txt", "pyproject.toml", "README.md", "LICENSE",
-              "rules", "controller", "workers")  # fmt: skip
+BUILT_FROM = (
+    *("Dockerfile", ".dockerignore", "docker", "requirements.txt", "pyproject.toml", "README.md", "LICENSE"),
+    *("rules", "controller", "workers"),
+)
 PLATFORMS = ("manylinux2014_x86_64", *(f"manylinux_2_{minor}_x86_64" for minor in range(17, 37)))
 """Which wheels Debian 12 on this kind of machine can load."""
+IN_MEMORY = Path("/dev/shm")
+ROOM = 4 * 1024**3
+KEPT = 2
+"""How many images stay in the cache: checkouts side by side do not take each other's away."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +87,7 @@ def base_name() -> str:
 
 
 def wheels(root: Path) -> Path:
-    """Return a folder with the locked wheels for the Python of that root, from where this machine's pip takes them."""
+    """Return a folder with the locked wheels for the Python of that root, from where our own pip takes them."""
     python = python_of(root)
     locked = (REPOSITORY / "requirements.txt").read_text()
     key = hashlib.sha256(json.dumps([locked, python, PLATFORMS]).encode()).hexdigest()[:12]
@@ -97,7 +103,7 @@ def wheels(root: Path) -> Path:
         argv += [f"--abi={one}" for one in (abi, "abi3", "none")]
         argv += [f"--platform={one}" for one in PLATFORMS]
         _run([*argv, "--require-hashes", "--dest", str(Path(name, "wheels")), "--requirement", str(wanted)])
-        _only_one("wheels-", place)
+        _forget_older("wheels-")
         Path(name, "wheels").rename(place)
     return place
 
@@ -131,9 +137,10 @@ def _build(root: Path, place: Path, content: str) -> None:
     """Build in a storage that is thrown away, beside, and rename."""
     started = time.monotonic()
     found = wheels(root)
-    with tempfile.TemporaryDirectory(dir=cache_dir(), prefix="image-") as name:
-        half = Path(name, "half")
-        half.mkdir()
+    half = place.with_suffix(".half")
+    shutil.rmtree(half, ignore_errors=True)
+    half.mkdir()
+    with tempfile.TemporaryDirectory(dir=_work_folder(), prefix="rollback-image-") as name:
         buildah = _Buildah(Path(name))
         buildah.commit(root, base_name())
         made = {"PIP_NO_INDEX": "1", "REVISION": content}
@@ -141,8 +148,8 @@ def _build(root: Path, place: Path, content: str) -> None:
         argv += [f"--build-arg={key}={value}" for key, value in made.items()]
         buildah(*argv, "--timestamp=0", "--tag", NAME, str(REPOSITORY))
         buildah("push", "--quiet", NAME, f"docker-archive:{half / 'image.tar'}:{NAME}")
-        _only_one("product-image-", place)
-        half.rename(place)
+    _forget_older("product-image-")
+    half.rename(place)
     sys.stderr.write(f"testbed: the product's image was built in {time.monotonic() - started:.0f} s\n")
 
 
@@ -165,21 +172,27 @@ class _Buildah:
 
 
 def _run(argv: list[str], **variables: str) -> str:
+    env = {**os.environ, **variables}
     done = subprocess.run(
-        argv, env={**os.environ, **variables}, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
-        timeout=600,
-    )  # fmt: skip
+        argv, env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=600
+    )
     if done.returncode != 0:
         tail = " / ".join((done.stdout + done.stderr).strip().splitlines()[-3:])
         raise PartMissingError(PART, f"{' '.join(argv[:2])} … failed: {tail}")
     return done.stdout
 
 
-def _only_one(prefix: str, place: Path) -> None:
-    """Forget what earlier versions of this checkout were built into."""
-    for old in place.parent.glob(f"{prefix}*"):
-        if old != place and old.is_dir():
-            shutil.rmtree(old, ignore_errors=True)
+def _work_folder() -> Path:
+    """Return where there is room to copy a root a dozen times: memory, if it can be spared."""
+    room = os.statvfs(IN_MEMORY) if IN_MEMORY.is_dir() else None
+    return IN_MEMORY if room is not None and room.f_bavail * room.f_frsize > ROOM else cache_dir()
+
+
+def _forget_older(prefix: str) -> None:
+    """Keep the newest only: each is some hundred megabytes."""
+    whole = [place for place in cache_dir().glob(f"{prefix}*") if place.is_dir() and not place.suffix]
+    for old in sorted(whole, key=lambda place: place.stat().st_mtime)[: -KEPT + 1]:
+        shutil.rmtree(old, ignore_errors=True)
 
 
 def _file(tar: tarfile.TarFile, name: str) -> Any:
