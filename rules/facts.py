@@ -39,6 +39,8 @@ class Hand(StrEnum):
     """Our own hand, for a rule. It is no arrival that a rule acts on."""
     PERSON = "person"
     """Our own hand, for a person: their rollback, pin or forward move outranks rules."""
+    GUARD = "guard"
+    """A guard on the host itself, which fell back from what did not start. No hand of ours; no rule goes further."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +51,7 @@ class Arrival:
     after_ms: int | None = None
     hand: Hand = Hand.DEPLOY
     who: str = ""
-    """The person, or the rollback's id."""
+    """The person, or the rollback's id; of a guard, the release that it left."""
 
     @property
     def earliest_ms(self) -> int:

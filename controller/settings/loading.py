@@ -29,6 +29,9 @@ _PATHS = frozenset(
 )
 """The keys whose values are paths, wherever they stand."""
 
+_CREDENTIALS = "$CREDENTIALS_DIRECTORY/"
+"""Where systemd puts what `LoadCredential=` names; each process has a directory of its own."""
+
 _DEFAULTS = {"rules": "rules.yaml", "inventory": "inventory.yaml", "data_dir": "data"}
 
 
@@ -105,8 +108,20 @@ def _plain(value: Value, loc: tuple[str | int, ...], places: Places, folder: Pat
         return None
     named = tuple(part for part in loc if isinstance(part, str))
     if isinstance(value, str) and named and named[-1] in _PATHS and named[:-1] not in NAMES_BELOW:
-        return str(folder / value)
+        return str(_path(folder, value))
     return value
+
+
+def _path(folder: Path, value: str) -> Path:
+    """Return where a path leads: beside the file, or to what the service manager handed to this process.
+
+    Where nobody handed anything over it stays as it is written: a person's command needs none of those files, and
+    whoever does need one says which.
+    """
+    handed = os.environ.get("CREDENTIALS_DIRECTORY")
+    if handed and value.startswith(_CREDENTIALS):
+        return Path(handed) / value.removeprefix(_CREDENTIALS)
+    return folder / value
 
 
 def _key(key: str) -> str:

@@ -83,7 +83,7 @@ def _differing(ledger: Ledger) -> Iterator[dict[str, Any]]:
             newest.setdefault(rollback.instance, rollback)
     for rollback in list(newest.values())[:_MOST_SHOWN]:
         seen = ledger.roster.get(rollback.instance)
-        if seen is None or seen.arrival.hand is Hand.DEPLOY or rollback.spec.get("undoes"):
+        if seen is None or seen.arrival.hand in (Hand.DEPLOY, Hand.GUARD) or rollback.spec.get("undoes"):
             continue  # what an undo brought back is what the deployer wants
         if rollback.undone_as and rollback.from_release in seen.names:
             continue  # it was put back by the rollback itself

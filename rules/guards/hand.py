@@ -94,6 +94,14 @@ def own_hand(case: Case) -> Answer | None:
             f"`rollbackctl show {instance.made_by}`, and roll back by hand if it has to go further"
         )
         return Answer(OWN_HAND, Verdict.REFUSE, Reason.EFFECT_ALREADY_MADE, detail, facts)
+    if arrival is not None and arrival.value.hand is Hand.GUARD:
+        left = arrival.value.who
+        detail = (
+            f"the guard on the host fell back to what runs here{f' from {left}' if left else ''}, which did not stay "
+            "up, and a rule acts on what a deployer brought only; see the host's `journalctl -u 'rollback-fallback@*'`, "
+            "and roll back by hand if it has to go further"
+        )
+        return Answer(OWN_HAND, Verdict.REFUSE, Reason.EFFECT_ALREADY_MADE, detail, facts)
     if (arrival is not None and arrival.value.hand is Hand.ROLLBACK) or observed:
         by = (arrival.value.who if arrival else "") or observed or ""
         detail = (
@@ -133,8 +141,13 @@ def _was_left(case: Case) -> bool:
 
 
 def _words(arrival: Arrival) -> str:
-    by = {Hand.DEPLOY: "deployed", Hand.ROLLBACK: "by a rollback", Hand.PERSON: "by a person"}[arrival.hand]
-    who = f" ({arrival.who})" if arrival.who else ""
+    by = {
+        Hand.DEPLOY: "deployed",
+        Hand.ROLLBACK: "by a rollback",
+        Hand.PERSON: "by a person",
+        Hand.GUARD: "by the host's guard",
+    }[arrival.hand]
+    who = f" ({'from ' if arrival.hand is Hand.GUARD else ''}{arrival.who})" if arrival.who else ""
     if arrival.after_ms is None or arrival.after_ms == arrival.by_ms:
         return f"{by}{who} at {clock(arrival.by_ms)}"
     return f"{by}{who} between {clock(arrival.after_ms)} and {clock(arrival.by_ms)}"

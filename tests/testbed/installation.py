@@ -51,6 +51,8 @@ class Installation:
     inventory: str
     port: int = field(default_factory=free_port)
     more: Mapping[str, Any] = field(default_factory=dict)
+    address: str = "127.0.0.1"
+    """Where the server listens, and is asked."""
 
     def __post_init__(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -64,7 +66,7 @@ class Installation:
             "rules": ["rules.yaml"],
             "inventory": "inventory.yaml",
             "redis": {"url": self.redis_url},
-            "listen": f"127.0.0.1:{self.port}",
+            "listen": f"{self.address}:{self.port}",
             "token_file": "operator.token",
             "auth": {"tokens": tokens},
             "workers": WORKERS,
@@ -82,7 +84,7 @@ class Installation:
     @property
     def receiver(self) -> str:
         """The address for Alertmanager."""
-        return f"http://127.0.0.1:{self.port}/api/v1/alertmanager"
+        return f"http://{self.address}:{self.port}/api/v1/alertmanager"
 
     def token_file(self, name: str) -> Path:
         """Return the file with the token of that name."""
@@ -144,7 +146,7 @@ class Installation:
     def ask(self, path: str, *, token: str | None = "reader", body: object = None) -> Answer:
         """Send one request, as JSON unless the body already is bytes, and return what comes back."""
         data = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
-        request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", data=data)
+        request = urllib.request.Request(f"http://{self.address}:{self.port}{path}", data=data)
         request.add_header("Content-Type", "application/json")
         if token is not None:
             request.add_header("Authorization", f"Bearer {self.token_file(token).read_text().strip()}")

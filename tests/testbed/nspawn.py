@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from testbed.control_groups import IN_OWN_GROUPS
@@ -71,6 +71,16 @@ def _furnish(root: Path, name: str, key_file: Path) -> None:
 @contextlib.contextmanager
 def spawn(slot: Slot, name: str, address: str, root: Path) -> Iterator[subprocess.Popen[bytes]]:
     """Boot the root in a network namespace and control group of its own."""
+    connect(slot, name, address)
+    process = boot(slot, name, root)
+    try:
+        yield process
+    finally:
+        end(process)
+
+
+def connect(slot: Slot, name: str, address: str) -> None:
+    """Make the host's network namespace, with a cable to the bridge."""
     namespace, cable = slot.namespace(name), f"{slot.bridge}{name}"[-15:]
     ip("netns", "add", namespace)
     ip("link", "add", cable, "type", "veth", "peer", "name", "eth0", "netns", namespace)
@@ -78,26 +88,32 @@ def spawn(slot: Slot, name: str, address: str, root: Path) -> Iterator[subproces
     ip("-n", namespace, "addr", "add", f"{address}/24", "dev", "eth0")
     for device in ("lo", "eth0"):
         ip("-n", namespace, "link", "set", device, "up")
+
+
+def boot(slot: Slot, name: str, root: Path, options: Sequence[str] = ()) -> subprocess.Popen[bytes]:
+    """Boot the root; `options` are more of systemd-nspawn's."""
+    namespace = slot.namespace(name)
     nspawn = [program("systemd-nspawn"), "--register=no", "--keep-unit", "--console=pipe", "--boot"]
     place = [f"--directory={root}", f"--network-namespace-path=/run/netns/{namespace}"]
-    with (slot.folder / f"{name}.console").open("wb") as console:
-        process = subprocess.Popen(
-            ["sh", "-c", IN_OWN_GROUPS, "sh", namespace, *nspawn, *place],
+    with (slot.folder / f"{name}.console").open("ab") as console:
+        return subprocess.Popen(
+            ["sh", "-c", IN_OWN_GROUPS, "sh", namespace, *nspawn, *place, *options],
             stdin=subprocess.DEVNULL,
             stdout=console,
             stderr=console,
             start_new_session=True,
             preexec_fn=end_with_parent,  # noqa: PLW1509 - one call to the kernel, no lock
         )
+
+
+def end(process: subprocess.Popen[bytes]) -> None:
+    """Shut a booted root down."""
+    process.terminate()
     try:
-        yield process
-    finally:
-        process.terminate()
-        try:
-            process.wait(timeout=15)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        process.wait(timeout=15)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def wait_for_boot(process: subprocess.Popen[bytes]) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rules.facts import Arrival
+from rules.facts import Arrival, Hand
 
 if TYPE_CHECKING:
     from workers.hosts.reports import Report
@@ -38,7 +38,15 @@ def arrived(report: Report, clock_off_ms: int) -> Arrival | None:
         first = next((at_ms for at_ms in report.starts_ms if at_ms >= by), None)
         started = first or report.now_ms - round(ago_s * 1000)
         by = max(by, started) if started > made else by
-    return Arrival(by - clock_off_ms, made - clock_off_ms)
+    hand, who = _hand(report)
+    return Arrival(by - clock_off_ms, made - clock_off_ms, hand, who)
+
+
+def _hand(report: Report) -> tuple[Hand, str]:
+    """Say who made the link, as far as the host tells: its own guard leaves a note of the very link it made."""
+    if report.fallback and report.link and report.fallback[0] == report.link.id:
+        return Hand.GUARD, report.fallback[1]
+    return Hand.DEPLOY, ""
 
 
 def clock_off_ms(host_ms: int | None, asked_ms: int, answered_ms: int) -> int:

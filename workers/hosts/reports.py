@@ -95,7 +95,8 @@ class Report:
 
     `now_ms` is the host's own clock, `changed_ms` when the link was last moved or made by it, `uptime_s` how long
     the host has been up. `starts_ms` are the first starts of a unit since the link was moved, where it was started
-    more than once and its journal may be read. `contents` are sums of the files that releases run, by path, as far
+    more than once and its journal may be read. `fallback` is the link that a guard on the host made last, and the
+    release that it left by it. `contents` are sums of the files that releases run, by path, as far
     as there was time.
     """
 
@@ -117,6 +118,7 @@ class Report:
     uptime_s: float | None = None
     starts_ms: tuple[int, ...] = ()
     kernel: str = ""
+    fallback: tuple[str, str] | None = None
     contents: dict[str, str] = field(default_factory=dict)
 
     def has(self, flag: str) -> bool:
@@ -157,6 +159,8 @@ def _fact(report: Report, key: str, rest: str) -> None:
             report.disk = (free, block, inodes, most_inodes)
         case "code", [code] if _DIGITS.fullmatch(code):
             report.code = int(code)
+        case "fallback", [identity, left]:
+            report.fallback = identity, _plain(left)
         case "stable", _:
             report.stable = rest.strip() or None
         case "content", _ if read := _CONTENT.fullmatch(rest):

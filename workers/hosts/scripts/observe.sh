@@ -18,6 +18,11 @@ if [ -r "$dir/last_stable" ]; then
   read -r stable <"$dir/last_stable" || :
   printf 'stable\t%s\0' "$stable"
 fi
+# What a guard of the host's own made of the link while nobody of us was there: which link that is, and what it left.
+if [ -r "$state/fallback" ]; then
+  read -r made left _ <"$state/fallback" || :
+  printf 'fallback\t%s\t%s\0' "${made-}" "${left-}"
+fi
 if [ ! -d "$releases" ]; then printf 'no-releases\t\0'; elif [ ! -r "$releases" ]; then printf 'unreadable-releases\t\0'; fi
 if [ -L "$current" ]; then printf 'is-link\t\0'; fi
 # shellcheck disable=SC3013 # every sh we know has it

@@ -1,0 +1,53 @@
+"""The guard that a host keeps for its own service, installed as the how-to says."""
+
+from __future__ import annotations
+
+import shutil
+
+from testbed.hosts import Host
+from testbed.nspawn import DEPLOYER
+from testbed.programs import REPOSITORY
+
+GUARD = REPOSITORY / "systemd/guard"
+CONF = """\
+current=/opt/shop/current
+releases=/opt/shop/releases
+executable=bin/shop
+steady=5
+"""
+
+
+def install_guard(host: Host, more: str = "") -> None:
+    """Put the guard around the shop and start it once, with what runs as its last stable release; `more` adds settings."""
+    root = host.root
+    shutil.copy(GUARD / "rollback-guard", root / "usr/local/sbin/rollback-guard")
+    for unit in GUARD.glob("*.service"):
+        shutil.copy(unit, root / "etc/systemd/system" / unit.name)
+    drop_ins = root / "etc/systemd/system/shop.service.d"
+    drop_ins.mkdir(exist_ok=True)
+    shutil.copy(GUARD / "50-rollback-guard.conf", drop_ins)
+    write_guard_settings(host, more)
+    host.run("sh", "-c", "rm -rf /run/rollback-guard; systemctl reset-failed; date +%s.%6N >/etc/rollback-guard/since")
+    host.run("systemctl", "daemon-reload")
+    host.run("sh", "-c", f"echo {host.running()} >/opt/shop/last_stable", as_user=DEPLOYER)
+    host.run("systemctl", "restart", "shop.service")
+
+
+def write_guard_settings(host: Host, more: str = "") -> None:
+    """Write the guard's settings anew; it reads them each time."""
+    settings = host.root / "etc/rollback-guard"
+    settings.mkdir(exist_ok=True)
+    (settings / "shop.conf").write_text(CONF + more)
+
+
+def last_stable(host: Host) -> str:
+    """Return what is written down as the last stable release, nothing if nothing is."""
+    noted = host.root / "opt/shop/last_stable"
+    return noted.read_text().strip() if noted.exists() else ""
+
+
+def fallback_log(host: Host) -> str:
+    """Return what the local fallback has said since the guard was installed."""
+    since = (host.root / "etc/rollback-guard/since").read_text().strip()
+    words = ["--no-pager", "--output=cat", f"--since=@{since}", "--unit=rollback-fallback@shop.service"]
+    return host.run("journalctl", *words)
