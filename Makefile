@@ -62,6 +62,10 @@ ROUNDS ?= 10
 durability: $(DEV) ## Kill Redis under load in each way to set it up, and count what is lost; ROUNDS
 	@PYTHONPATH=tests $(BIN)/python -m chaos.durability --rounds $(ROUNDS)
 
+.PHONY: chart
+chart: $(DEV) ## Write the chart's rights from the drivers' table, and its README from values.yaml
+	@PYTHONPATH=tests $(BIN)/python -m testbed.chart_files
+
 .PHONY: schema
 schema: $(DEV) ## Write the JSON Schema of the rule file from its models
 	$(BIN)/python -m rules.schema

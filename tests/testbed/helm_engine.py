@@ -12,11 +12,14 @@ from pathlib import Path
 from typing import Any
 
 import helm_python
+import kubernetes_validate.utils as schemas
 from helm_python import _native
 from ruamel.yaml import YAML
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 CHART = REPOSITORY / "helm" / "rollback-controller"
+
+schemas.schema_contents = cache(schemas.schema_contents)  # or each object reads all of them anew
 
 Values = Mapping[str, Any]
 Manifest = dict[str, Any]
@@ -50,6 +53,11 @@ def manifests(values: Values, **options: Any) -> list[Manifest]:
         if path.endswith(".yaml"):
             found += [one for one in YAML(typ="safe", pure=True).load_all(text) if one]
     return found
+
+
+def check(manifest: Manifest, version: str) -> None:
+    """Check an object of Kubernetes itself against the schemas of a version, which know every field."""
+    schemas.validate(manifest, version, strict=True)
 
 
 def refusal(values: Values) -> str:
