@@ -1,4 +1,4 @@
-"""The chart renders, by Helm's own engine, to objects that every supported Kubernetes takes, whatever its shape."""
+"""The chart renders, by Helm's own engine, to objects that old and new Kubernetes take, whatever its shape."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ EVERYTHING = {  # what no shape of ci/ asks for
     "nameOverride": "rb",
     "commonAnnotations": {"example.com/owner": "platform"},
     "receiver": {
-        "service": {"type": "NodePort", "nodePort": 30095},
+        "service": {"type": "NodePort", "nodePort": 30095, "ipFamilyPolicy": "PreferDualStack"},
         "serviceAccount": {"create": False, "name": "ours"},
         "nodeSelector": {"kubernetes.io/os": "linux"},
         "tolerations": [{"operator": "Exists"}],
@@ -28,6 +28,8 @@ EVERYTHING = {  # what no shape of ci/ asks for
         "extraVolumes": [{"name": "more", "emptyDir": {}}],
         "extraVolumeMounts": [{"name": "more", "mountPath": "/more"}],
         "extraContainers": [{"name": "beside", "image": "example.com/beside:1"}],
+        "extraInitContainers": [{"name": "before", "image": "example.com/before:1"}],
+        "extraPodSpec": {"dnsConfig": {"searches": ["example.com"]}, "schedulerName": "mine"},
     },
     "valkey": {"enabled": True, "persistence": {"existingClaim": "mine"}, "podAnnotations": {"a": "b"}},
     "extraObjects": ["apiVersion: v1\nkind: ConfigMap\nmetadata: {name: '{{ .Release.Name }}-more'}\n"],

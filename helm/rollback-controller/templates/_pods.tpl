@@ -231,6 +231,13 @@ spec:
       hostAliases:
         {{- toYaml . | nindent 8 }}
       {{- end }}
+      {{- with $said.extraPodSpec }}
+      {{- toYaml . | nindent 6 }}
+      {{- end }}
+      {{- with $said.extraInitContainers }}
+      initContainers:
+        {{- toYaml . | nindent 8 }}
+      {{- end }}
       containers:
         - name: {{ .role }}
           image: {{ include "rc.image" $ | quote }}
