@@ -116,6 +116,12 @@ DECLARED_BAD = Catalogue(marks={"v2": Marked(Mark.KNOWN_GOOD), "v3": Marked(Mark
     [
         ("a person brought it", came(PERSON.by_ms, None, Hand.PERSON, "kim"), REFUSE, Reason.PERSON_FIRST),
         ("our rollback brought it", came(PERSON.by_ms, None, Hand.ROLLBACK), REFUSE, Reason.EFFECT_ALREADY_MADE),
+        (
+            "the host's own guard fell back to it",
+            came(PERSON.by_ms, None, Hand.GUARD, "v4"),
+            REFUSE,
+            Reason.EFFECT_ALREADY_MADE,
+        ),
         ("acted on already", case(instance=instance_facts(made_by="r1")), REFUSE, Reason.EFFECT_ALREADY_MADE),
         (
             "the target itself says it was us",

@@ -24,6 +24,7 @@ def test_one_look() -> None:
         said(
             "fence\t17\tr1",
             "stable\tv1.1.0",
+            "fallback\t11:1700000000.123456789\tv1.4.0",
             f"entry\t11:1700000000.123456789\ta1ff\t{CURRENT} -> releases/v1.3.0",
             "entry\t12:1700000001.5\t41ed\t/opt/shop/releases/v1.3.0",
             "entry\t13:1700000002.000000001\t81ed\t/opt/shop/releases/tool",
@@ -38,6 +39,7 @@ def test_one_look() -> None:
     )
     assert report.whole
     assert (report.fence, report.fence_owner, report.stable) == (17, "r1", "v1.1.0")
+    assert report.fallback == ("11:1700000000.123456789", "v1.4.0")
     assert report.link == Link("releases/v1.3.0", "11:1700000000.123456789")
     assert report.entries == [
         Entry("v1.3.0", "directory", 1700000001_500000000),

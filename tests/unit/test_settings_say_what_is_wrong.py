@@ -100,6 +100,17 @@ def test_paths_are_relative_to_the_file(tmp_path: Path) -> None:
     assert settings.token_file == tmp_path / "t"
 
 
+def test_credentials_are_found_where_the_service_manager_puts_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each process has a directory of its own; to whom nothing was handed, the path stays as it is written."""
+    path = _written(tmp_path, "redis: {password-file: $CREDENTIALS_DIRECTORY/secret_redis}")
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", "/run/credentials/x.service")
+    assert load_settings(path).redis.password_file == Path("/run/credentials/x.service/secret_redis")
+    monkeypatch.delenv("CREDENTIALS_DIRECTORY")
+    assert load_settings(path).redis.password_file == tmp_path / "$CREDENTIALS_DIRECTORY/secret_redis"
+
+
 def test_an_empty_file_means_the_defaults(tmp_path: Path) -> None:
     """As does one with nothing but remarks."""
     assert load_settings(_written(tmp_path, "# nothing yet\n")).listen == "127.0.0.1:8095"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rules.facts import Arrival
+from rules.facts import Arrival, Hand
 from workers.hosts.arrivals import arrived, clock_off_ms, platform_of
 from workers.hosts.reports import Link, Report, Unit, parse
 
@@ -49,6 +49,24 @@ def host(**facts: object) -> Report:
 def test_when_it_came(facts: dict[str, object], came: Arrival | None) -> None:
     """A process that crashes starts again and again: its start is the latest that the release may have come."""
     assert arrived(host(**facts), 0) == came
+
+
+@pytest.mark.parametrize(
+    ("fallback", "hand", "who"),
+    [
+        (None, Hand.DEPLOY, ""),
+        (("5:100.5", "v1.4.0"), Hand.GUARD, "v1.4.0"),
+        (("5:100.4", "v1.4.0"), Hand.DEPLOY, ""),
+    ],
+    ids=["no note", "a note of this very link", "a note of an earlier link"],
+)
+def test_what_the_hosts_own_guard_brought_is_known_as_that(
+    fallback: tuple[str, str] | None, hand: Hand, who: str
+) -> None:
+    """Its note names the link that it made: what came later is somebody else's, whatever the note says."""
+    came = arrived(host(fallback=fallback), 0)
+    assert came is not None
+    assert (came.hand, came.who) == (hand, who)
 
 
 def test_the_hosts_clock_is_corrected() -> None:
