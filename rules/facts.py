@@ -40,7 +40,7 @@ class Hand(StrEnum):
     PERSON = "person"
     """Our own hand, for a person: their rollback, pin or forward move outranks rules."""
     GUARD = "guard"
-    """A guard on the host itself, which fell back from what did not start. No hand of ours; no rule goes further."""
+    """A guard on the host itself, which fell back from what did not start. Not ours, and no rule goes further."""
 
 
 @dataclass(frozen=True, slots=True)

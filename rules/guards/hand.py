@@ -98,8 +98,8 @@ def own_hand(case: Case) -> Answer | None:
         left = arrival.value.who
         detail = (
             f"the guard on the host fell back to what runs here{f' from {left}' if left else ''}, which did not stay "
-            "up, and a rule acts on what a deployer brought only; see the host's `journalctl -u 'rollback-fallback@*'`, "
-            "and roll back by hand if it has to go further"
+            "up, and a rule acts on what a deployer brought only; see `journalctl -u 'rollback-fallback@*'` on the "
+            "host, and roll back by hand if it has to go further"
         )
         return Answer(OWN_HAND, Verdict.REFUSE, Reason.EFFECT_ALREADY_MADE, detail, facts)
     if (arrival is not None and arrival.value.hand is Hand.ROLLBACK) or observed:

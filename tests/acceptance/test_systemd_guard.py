@@ -31,7 +31,11 @@ def falls_back(host: Host) -> None:
 
 
 def test_a_release_that_cannot_be_started_is_not_and_the_last_stable_one_runs(guarded: Host) -> None:
-    """Without its executable, or not on the whitelist: it says which, never starts it, and falls back once."""
+    """Not there, without its executable, not on the whitelist: it says which, never starts it, and falls back."""
+    guarded.deploy("v1.4.0")
+    falls_back(guarded)
+    assert "v1.4.0 did not stay up" in fallback_log(guarded)
+
     release = guarded.release("v1.4.0")
     (release / "bin/shop").chmod(0o644)
     guarded.deploy("v1.4.0")
@@ -92,12 +96,12 @@ def test_a_last_stable_release_that_crashes_too_is_left_alone(guarded: Host) -> 
 
 
 def test_a_rollback_or_deploy_under_way_is_not_fought(guarded: Host) -> None:
-    """It waits for the same lock; what was changed meanwhile, or touched by a rollback, is left to whoever did it."""
+    """It waits for the same lock; what was changed meanwhile, or touched by a rollback, is left alone."""
     host = guarded
     host.run("mkdir", "-p", "/opt/shop/.rollback", as_user="deploy")
     deploys = ["flock", "/opt/shop/.rollback/lock", "sh", "-c", HOLDS_LOCK]
     host.run("systemd-run", "--collect", "--unit=deploying", "--uid=deploy", *deploys)
-    until(lambda: (host.root / "opt/shop/held").exists(), within_s=10, what="a deploy holds the lock")
+    until((host.root / "opt/shop/held").exists, within_s=10, what="a deploy holds the lock")
     host.deploy("v1.3.0", shop.CRASHES)
     until(lambda: host.unit("ActiveState") == "failed", within_s=20, what="the release is given up")
     stays(lambda: host.running() == "v1.3.0", for_s=0.5, what="nothing is changed under somebody's lock")
@@ -109,7 +113,9 @@ def test_a_rollback_or_deploy_under_way_is_not_fought(guarded: Host) -> None:
     until(lambda: last_stable(host) == "v1.4.0", within_s=10, what="the other's work is proven")
     host.run("sh", "-c", "echo '7 r1' >/opt/shop/.rollback/fence", as_user="deploy")
     host.deploy("v1.3.0")
-    until(lambda: "left to the controller" in fallback_log(host), within_s=30, what="it sees the rollback's traces")
+    until(
+        lambda: "left to the controller" in fallback_log(host), within_s=30, what="it sees the rollback's traces"
+    )
     assert (host.running(), host.unit("ActiveState")) == ("v1.3.0", "failed")
     assert host.unit("Result", "rollback-fallback@shop.service") == "success"
 

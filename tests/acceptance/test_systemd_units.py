@@ -1,7 +1,7 @@
-"""The product as two hardened systemd units on a host: it works in its sandbox, and through what befalls a machine.
+"""The product as two hardened systemd units on a host: it works in its sandbox, whatever befalls the machine.
 
-One host runs it for the whole file; each test has a shop of its own on another host, whose restart waits until it is
-let go. So what befalls the controller befalls it between the switch and the end of the restart.
+One host runs it for the whole file; each test has a shop of its own on another host, whose restart waits until it
+is let go. So what befalls the controller befalls it between the switch and the end of the restart.
 """
 
 from __future__ import annotations
@@ -19,7 +19,9 @@ from testbed.wait import until
 
 LEVEL = 1.1
 """The exposure that docs/how-to/install-on-a-vm.md names; lower is better, 10 is the worst."""
-GATE = "[Service]\nExecStartPre=+/bin/sh -c 'touch /run/shop.waits; until [ -e /run/shop.go ]; do sleep 0.05; done'\n"
+GATE = (
+    "[Service]\nExecStartPre=+/bin/sh -c 'touch /run/shop.waits; until [ -e /run/shop.go ]; do sleep 0.05; done'\n"
+)
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +44,7 @@ def service(host: Host) -> dict[str, Any]:
 
 
 def test_they_are_as_hardened_as_said(controller: ControllerHost) -> None:
-    """Each unit's exposure is no more than what the how-to states, and systemd finds nothing wrong with the files."""
+    """Each unit's exposure is no more than the how-to states, and systemd finds nothing wrong with the files."""
     said = (REPOSITORY / "docs/how-to/install-on-a-vm.md").read_text()
     assert f"level of {LEVEL}" in said
     for unit in (SERVE, WORKER):
@@ -66,7 +68,7 @@ def test_what_is_secret_reaches_the_one_that_needs_it_and_nobody_else(controller
 
 
 def test_sigterm_in_the_middle_of_a_rollback_parks_it(controller: ControllerHost, booted_hosts: Hosts) -> None:
-    """The step under way is finished, the rest waits for the next start: `systemctl stop` loses and doubles nothing."""
+    """The step under way is finished, the rest waits for the next start; nothing is lost or done twice."""
 
     def stop() -> None:
         controller.host.run("systemctl", "stop", "--no-block", WORKER)
@@ -112,7 +114,7 @@ def test_a_host_that_is_reset_in_the_middle_of_a_rollback_goes_on(
 def goes_on_after(
     controller: ControllerHost, host: Host, *, befalls: Callable[[], None], then: Callable[[], None] = lambda: None
 ) -> None:
-    """Have something befall the controller in the middle of the host's rollback: one switch, one restart, recovered."""
+    """Have something befall the controller in the middle of a rollback: one switch, one restart, recovered."""
     controller.wait_until_ready()
     host.fresh()
     host.deploy("v1.3.0")

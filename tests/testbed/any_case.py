@@ -79,7 +79,7 @@ arrival = st.builds(
     lambda by, before, hand: Arrival(by, None if before is None else by - before, hand),
     time,
     maybe(st.integers(0, 2 * HOUR)),
-    st.sampled_from([Hand.DEPLOY] * 4 + [Hand.PERSON, Hand.ROLLBACK]),
+    st.sampled_from([Hand.DEPLOY] * 4 + [Hand.PERSON, Hand.ROLLBACK, Hand.GUARD]),
 )
 
 

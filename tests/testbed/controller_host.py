@@ -1,4 +1,4 @@
-"""A host that runs the product as the how-to for machines says: its units, its user, its credentials, and a Valkey."""
+"""A host that runs the product as the how-to for machines says: its units, user and credentials, and a Valkey."""
 
 from __future__ import annotations
 
@@ -75,8 +75,9 @@ class ControllerHost:
         self.boot()
 
     def end(self) -> None:
-        """Shut it down."""
+        """End it at once: a worker would first finish its step."""
         if self._process is not None:
+            self.host.run("systemctl", "poweroff", "--force", "--force", check=False)
             end(self._process)
 
     def wait_until_ready(self) -> None:
@@ -125,7 +126,7 @@ def _install_program(root: Path) -> None:
 def _configure(
     root: Path, hosts: Hosts, services: Mapping[str, Any], numbers: Mapping[str, float], address: str
 ) -> Installation:
-    """Write settings, secrets, rules, inventory and units; the files of the how-to, at the places that it names."""
+    """Write settings, secrets, rules, inventory and units: the how-to's files, at the places that it names."""
     password = secrets.token_urlsafe(24)
     handed = "$CREDENTIALS_DIRECTORY/secret_"
     ssh = {"user": hosts.user, "key-file": SSH_KEY, "known-hosts": "/etc/rollback-controller/known_hosts"}

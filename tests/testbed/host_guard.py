@@ -7,6 +7,7 @@ import shutil
 from testbed.hosts import Host
 from testbed.nspawn import DEPLOYER
 from testbed.programs import REPOSITORY
+from testbed.wait import until
 
 GUARD = REPOSITORY / "systemd/guard"
 CONF = """\
@@ -18,7 +19,7 @@ steady=5
 
 
 def install_guard(host: Host, more: str = "") -> None:
-    """Put the guard around the shop and start it once, with what runs as its last stable release; `more` adds settings."""
+    """Put the guard around the shop, with what runs as its last stable release; `more` adds settings."""
     root = host.root
     shutil.copy(GUARD / "rollback-guard", root / "usr/local/sbin/rollback-guard")
     for unit in GUARD.glob("*.service"):
@@ -27,10 +28,14 @@ def install_guard(host: Host, more: str = "") -> None:
     drop_ins.mkdir(exist_ok=True)
     shutil.copy(GUARD / "50-rollback-guard.conf", drop_ins)
     write_guard_settings(host, more)
-    host.run("sh", "-c", "rm -rf /run/rollback-guard; systemctl reset-failed; date +%s.%6N >/etc/rollback-guard/since")
+    host.run("rm", "-rf", "/run/rollback-guard")
+    host.run("systemctl", "reset-failed")
+    host.run("sh", "-c", "date +%s.%6N >/etc/rollback-guard/since")
     host.run("systemctl", "daemon-reload")
     host.run("sh", "-c", f"echo {host.running()} >/opt/shop/last_stable", as_user=DEPLOYER)
     host.run("systemctl", "restart", "shop.service")
+    # systemd calls it started before its interpreter has opened the script, by way of the link.
+    until(lambda: host.answers("/healthz") == 200, within_s=20, what="the guarded shop is healthy")
 
 
 def write_guard_settings(host: Host, more: str = "") -> None:
