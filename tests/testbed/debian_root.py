@@ -6,13 +6,15 @@ import fcntl
 import hashlib
 import shutil
 import subprocess
-from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from testbed.parts import PartMissingError, cache_dir, on_debian_as_root, program
 
 SUITE = "bookworm"
-INSIDE = ("systemd", "systemd-sysv", "dbus", "openssh-server", "iproute2", "procps", "sudo", "python3")
+INSIDE = (
+    *("systemd", "systemd-sysv", "dbus", "openssh-server", "iproute2", "procps", "sudo", "python3"),
+    *("python3-venv", "ca-certificates"),  # what the image of the product is built with, see testbed.base_image
+)
 MASKED = (
     "apt-daily.timer",
     "apt-daily-upgrade.timer",
@@ -32,7 +34,7 @@ def debian_root() -> Path:
     with (cache_dir() / "debian-root.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not built.exists():
-            bootstrap(built, INSIDE, "systemd hosts", _finish)
+            _build(built)
     return built
 
 
@@ -40,27 +42,23 @@ def _recipe() -> str:
     return hashlib.sha256("\n".join((*INSIDE, *MASKED)).encode()).hexdigest()[:12]
 
 
-def bootstrap(built: Path, inside: Sequence[str], part: str, finish: Callable[[Path], None]) -> None:
-    """Make a root with these packages beside and rename it: a half-built root is never taken for a whole one."""
+def _build(built: Path) -> None:
+    """Build beside and rename: a half-built root is never taken for a whole one."""
     half = built.with_suffix(".half")
     shutil.rmtree(half, ignore_errors=True)
-    argv = [program("debootstrap"), "--variant=minbase", f"--include={','.join(inside)}", SUITE, str(half)]
+    argv = [program("debootstrap"), "--variant=minbase", f"--include={','.join(INSIDE)}", SUITE, str(half)]
     done = subprocess.run([*argv, *_mirror()], capture_output=True, text=True, check=False, timeout=900)
     if done.returncode != 0:
         tail = (done.stdout + done.stderr).strip().splitlines()[-1:]
-        raise PartMissingError(part, f"debootstrap failed: {' '.join(tail)}")
-    finish(half)
-    half.rename(built)
-
-
-def _finish(root: Path) -> None:
-    units = root / "etc/systemd/system"
+        raise PartMissingError("systemd hosts", f"debootstrap failed: {' '.join(tail)}")
+    units = half / "etc/systemd/system"
     for unit in MASKED:
         (units / unit).symlink_to("/dev/null")
-    for key in (root / "etc/ssh").glob("ssh_host_*"):
+    for key in (half / "etc/ssh").glob("ssh_host_*"):
         key.unlink()
-    (root / "etc/machine-id").write_text("")
-    (root / "etc/resolv.conf").unlink(missing_ok=True)
+    (half / "etc/machine-id").write_text("")
+    (half / "etc/resolv.conf").unlink(missing_ok=True)
+    half.rename(built)
 
 
 def _mirror() -> list[str]:

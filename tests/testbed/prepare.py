@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 from testbed.debian_package import busybox, kubectl
 from testbed.debian_root import debian_root
 from testbed.kubernetes_build import build_kubernetes
 from testbed.parts import PartMissingError, install, missing_packages, on_debian_as_root
+from testbed.product_image import product_image
 
 
 def main() -> None:
@@ -21,7 +24,13 @@ def main() -> None:
     if missing:
         sys.stderr.write(f"testbed: installing {', '.join(missing)}\n")
         install(missing)
-    for part in (debian_root, kubectl, busybox, build_kubernetes):
+    beside = ((kubectl, busybox, build_kubernetes), (debian_root, product_image))
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(_have, beside))
+
+
+def _have(parts: Sequence[Callable[[], object]]) -> None:
+    for part in parts:
         try:
             part()
         except PartMissingError as missed:

@@ -23,7 +23,7 @@ from typing import Any
 
 from packaging.requirements import Requirement
 
-from testbed.base_image import PART, base_root, python_of
+from testbed.base_image import LEFT_OUT, PART, base_root, python_of
 from testbed.parts import PartMissingError, cache_dir, program
 from testbed.programs import REPOSITORY
 
@@ -166,7 +166,10 @@ class _Buildah:
     def commit(self, root: Path, name: str) -> None:
         """Make an image of a folder."""
         container = self("from", "scratch")
-        _run(["cp", "--archive", f"{root}/.", self("mount", container)])
+        into = self("mount", container)
+        _run(["cp", "--archive", f"{root}/.", into])
+        for left in LEFT_OUT:
+            shutil.rmtree(Path(into, left), ignore_errors=True)
         self("umount", container)
         self("commit", "--quiet", "--rm", container, name)
 

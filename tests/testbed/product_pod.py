@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import secrets
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from testbed.cluster import Cluster, Object
-from testbed.kube_api import MERGE, KubeRefusedError
-from testbed.local_shops import rules
+from testbed.local_shops import local_inventory, rules
 from testbed.product_image import ProductImage
+from testbed.programs import ProgramEndedError
 from testbed.wait import until
 
 USER = 65532
@@ -58,17 +56,18 @@ class ProductPod:
 
         def ready() -> str | None:
             status = self.now()["status"]
+            self._still_runs(status)
             seen = {one["type"]: one["status"] for one in status.get("conditions", [])}
-            assert seen.get("Ready") == "True", self.said(status)
+            assert seen.get("Ready") == "True", json.dumps(status)[-2000:]
             return f"http://{status['podIP']}:{PORT}"
 
         return until(ready, within_s=120, what="the pod is ready", every_s=0.2) or ""
 
-    def state(self, container: str) -> Mapping[str, Any]:
+    def state(self, container: str) -> dict[str, Any]:
         """Return a container's state."""
         status = self.now()["status"]
         both = status.get("containerStatuses", []) + status.get("initContainerStatuses", [])
-        found: Mapping[str, Any] = next((one["state"] for one in both if one["name"] == container), {})
+        found: dict[str, Any] = next((one["state"] for one in both if one["name"] == container), {})
         return found
 
     def log(self, container: str) -> str:
@@ -80,26 +79,26 @@ class ProductPod:
         where = [f"--namespace={self.namespace}", self.name, f"--container={container}"]
         return self.cluster.kubectl("exec", *where, "--", "python", "-c", code)
 
-    def stop(self) -> dict[str, Mapping[str, Any]]:
-        """Delete it as anybody would; return how each container ended, which a finalizer keeps to be read."""
-        self.cluster.delete("Pod", self.namespace, self.name)
+    def stop(self, *containers: str) -> dict[str, int]:
+        """Ask the first process of each to end, as the kubelet does; return their exit codes.
 
-        def over() -> dict[str, Mapping[str, Any]]:
-            states = {one["name"]: one["state"] for one in self.now()["status"]["containerStatuses"]}
+        A deleted pod tells them too late or not at all.
+        """
+        for container in containers:
+            self.inside(container, "import os, signal; os.kill(1, signal.SIGTERM)")
+
+        def over() -> dict[str, int]:
+            states = {name: self.state(name) for name in containers}
             assert all("terminated" in state for state in states.values()), json.dumps(states)
-            return {name: state["terminated"] for name, state in states.items()}
+            return {name: state["terminated"]["exitCode"] for name, state in states.items()}
 
-        return until(over, within_s=GRACE_S + 30, what="every container has ended", every_s=0.1) or {}
+        return until(over, within_s=GRACE_S, what="the containers have ended", every_s=0.1) or {}
 
-    def forget(self) -> None:
-        """Let it go, however far a test came."""
-        with contextlib.suppress(KubeRefusedError):
-            self.cluster.patch("Pod", self.namespace, self.name, {"metadata": {"finalizers": None}}, sends=MERGE)
-
-    def said(self, status: Object) -> str:
-        """Return what went wrong, for whoever reads a failure."""
-        states = {one["name"]: one["state"] for one in status.get("containerStatuses", [])}
-        return json.dumps([status.get("phase"), states])
+    def _still_runs(self, status: Object) -> None:
+        """Nothing is started anew here: what has ended would be waited for in vain."""
+        ended = [one["name"] for one in status.get("containerStatuses", []) if "terminated" in one["state"]]
+        if ended:
+            raise ProgramEndedError("\n".join(f"{name} ended:\n{self.log(name)[-2000:]}" for name in ended))
 
 
 def start_pod(cluster: Cluster, namespace: str, image: ProductImage) -> ProductPod:
@@ -114,7 +113,7 @@ def start_pod(cluster: Cluster, namespace: str, image: ProductImage) -> ProductP
         "auth": {"tokens": [{"name": "all", "roles": ["alerts", "read"], "file": f"{SECRETS}/token"}]},
         "numbers": {"unready_s": 1},
     }
-    files = {"rollback.yaml": json.dumps(settings), "rules.yaml": rules(), "inventory.yaml": "services: {}\n"}
+    files = {"rollback.yaml": json.dumps(settings), "rules.yaml": rules(), "inventory.yaml": local_inventory()}
     for kind, data in (("ConfigMap", files), ("Secret", {"token": pod.token})):
         key = "data" if kind == "ConfigMap" else "stringData"
         cluster.create({"apiVersion": "v1", "kind": kind, "metadata": {"name": pod.name}, key: data}, namespace)
@@ -134,7 +133,7 @@ def _manifest(name: str, image: str) -> Object:
     return {
         "apiVersion": "v1",
         "kind": "Pod",
-        "metadata": {"name": name, "finalizers": ["rollback-controller.io/test-reads-how-it-ended"]},
+        "metadata": {"name": name},
         "spec": {
             "automountServiceAccountToken": False,
             "restartPolicy": "Never",
