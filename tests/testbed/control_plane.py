@@ -71,7 +71,8 @@ class ControlPlane:
         write_key(rsa.generate_private_key(public_exponent=65537, key_size=2048), self._accounts_key)
         (self.folder / "audit-policy.json").write_text(json.dumps(AUDIT))
         self._ca_file.write_text(self.authority.pem)
-        self.authority.issue("kube-apiserver", ["127.0.0.1"], self._certificate, self._certificate_key)
+        names = ["127.0.0.1", self.slot.api_service]
+        self.authority.issue("kube-apiserver", names, self._certificate, self._certificate_key)
         write_kubeconfig(self.kubeconfig, self.server, self.authority.pem, self.token)
 
     def start(self) -> None:
@@ -161,7 +162,7 @@ class ControlPlane:
             "advertise-address": self.slot.gateway,
             "tls-cert-file": str(self._certificate),
             "tls-private-key-file": str(self._certificate_key),
-            "service-cluster-ip-range": f"10.91.{self.slot.number}.0/24",
+            "service-cluster-ip-range": self.slot.services,
             "service-account-issuer": "https://kubernetes.default.svc",
             "service-account-key-file": str(self._accounts_key),
             "service-account-signing-key-file": str(self._accounts_key),

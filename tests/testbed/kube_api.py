@@ -26,7 +26,7 @@ GROUPS = {
     "apps/v1": ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "ControllerRevision"),
     "v1": (
         *("Pod", "Service", "Endpoints", "Event", "Namespace", "Node", "Secret", "ConfigMap"),
-        *("ServiceAccount", "ReplicationController", "ResourceQuota"),
+        *("ServiceAccount", "ReplicationController", "ResourceQuota", "PersistentVolume", "PersistentVolumeClaim"),
     ),
     "rbac.authorization.k8s.io/v1": ("Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding"),
     "apiextensions.k8s.io/v1": ("CustomResourceDefinition",),
@@ -35,7 +35,14 @@ GROUPS = {
     "policy/v1beta1": ("PodDisruptionBudget",),
 }
 VERSIONS = {kind: version for version, kinds in GROUPS.items() for kind in kinds}
-CLUSTER_WIDE = {"Namespace", "Node", "ClusterRole", "ClusterRoleBinding", "CustomResourceDefinition"}
+CLUSTER_WIDE = {
+    "Namespace",
+    "Node",
+    "PersistentVolume",
+    "ClusterRole",
+    "ClusterRoleBinding",
+    "CustomResourceDefinition",
+}
 
 
 class KubeRefusedError(AssertionError):

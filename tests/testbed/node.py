@@ -137,7 +137,12 @@ class Node:
             "rangeEnd": self.slot.address(250),
             "gateway": self.slot.gateway,
         }
-        addresses = {"type": "host-local", "dataDir": f"{self.slot.folder}/addresses", "ranges": [[pods]]}
+        addresses: dict[str, object] = {
+            "type": "host-local",
+            "dataDir": f"{self.slot.folder}/addresses",
+            "ranges": [[pods]],
+        }
+        addresses["routes"] = [{"dst": self.slot.services}]  # see testbed.services
         bridge = {"type": "bridge", "bridge": self.slot.bridge, "isGateway": True, "ipam": addresses}
         return {"cniVersion": "0.4.0", "name": "testbed", "plugins": [bridge]}
 

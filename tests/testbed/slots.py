@@ -50,6 +50,16 @@ class Slot:
         """Return an address of the run's own network."""
         return f"10.90.{self.number}.{last}"
 
+    @property
+    def services(self) -> str:
+        """The network that the addresses of a cluster's Services are taken from."""
+        return f"10.91.{self.number}.0/24"
+
+    @property
+    def api_service(self) -> str:
+        """The address by which pods know the API server: the first of that network."""
+        return f"10.91.{self.number}.1"
+
     def namespace(self, name: str) -> str:
         """Return the network namespace's name for the host `name`."""
         return f"{self.bridge}-{name}"
