@@ -97,9 +97,9 @@ def own_hand(case: Case) -> Answer | None:
     if arrival is not None and arrival.value.hand is Hand.GUARD:
         left = arrival.value.who
         detail = (
-            f"the guard on the host fell back to what runs here{f' from {left}' if left else ''}, which did not stay "
-            "up, and a rule acts on what a deployer brought only; see `journalctl -u 'rollback-fallback@*'` on the "
-            "host, and roll back by hand if it has to go further"
+            f"the guard on the host fell back to what runs here{f' from {left}' if left else ''}, which did not "
+            "stay up, and a rule acts on what a deployer brought only; see `journalctl -u 'rollback-fallback@*'` "
+            "on the host, and roll back by hand if it has to go further"
         )
         return Answer(OWN_HAND, Verdict.REFUSE, Reason.EFFECT_ALREADY_MADE, detail, facts)
     if (arrival is not None and arrival.value.hand is Hand.ROLLBACK) or observed:
