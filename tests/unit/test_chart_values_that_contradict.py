@@ -25,6 +25,17 @@ CASES = [
         _with(MINIMAL, credentials={"existingSecret": "x", "tokens": []}),
         "name at least Alertmanager's token in credentials.tokens",
     ),
+    (
+        "one name for two tokens",
+        _with(
+            MINIMAL,
+            credentials={
+                "existingSecret": "x",
+                "tokens": [{"name": "a", "roles": ["alerts"], "key": key} for key in ("old", "new")],
+            },
+        ),
+        "Two of credentials.tokens are called a: give one another name",
+    ),
     ("no Redis at all", _with(MINIMAL, valkey=_GONE), "set redis.url (or redis.sentinels)"),
     ("two ledgers", _with(MINIMAL, redis=REDIS["redis"]), "keep either valkey.enabled=true or redis.url"),
     ("two Valkeys", _with(MINIMAL, valkey={"enabled": True, "replicas": 2}), "valkey.replicas is 2: set it to 1"),

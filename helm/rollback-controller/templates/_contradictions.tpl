@@ -9,6 +9,15 @@
 {{- if not (or $v.credentials.tokens $v.credentials.basic) -}}
 {{- $wrong = append $wrong "Nobody is let in: name at least Alertmanager's token in credentials.tokens, or its login in credentials.basic." -}}
 {{- end -}}
+{{- range $kind, $said := dict "credentials.tokens" $v.credentials.tokens "credentials.basic" $v.credentials.basic -}}
+{{- $names := list -}}
+{{- range $said -}}
+{{- if has .name $names -}}
+{{- $wrong = append $wrong (printf "Two of %s are called %s: give one another name; to rotate a token, write the new one as a second line into its key." $kind .name) -}}
+{{- end -}}
+{{- $names = append $names .name -}}
+{{- end -}}
+{{- end -}}
 
 {{- if and (not $v.valkey.enabled) (not (include "rc.hasOwnRedis" .)) -}}
 {{- $wrong = append $wrong "No Redis at all: set redis.url (or redis.sentinels) to one that you have, or valkey.enabled=true for a small one of this chart." -}}

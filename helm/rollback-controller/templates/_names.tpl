@@ -24,9 +24,14 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 
 {{- define "rc.labels" -}}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+{{ include "rc.podLabels" . }}
+{{- end -}}
+
+{{/* Of pods: without the chart's version, which alone is no reason to start them anew. */}}
+{{- define "rc.podLabels" -}}
 {{ include "rc.selector" . }}
 app.kubernetes.io/version: {{ .Values.image.tag | default .Chart.AppVersion | trunc 63 | trimSuffix "-" | quote }}
-app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- with .Values.commonLabels }}
 {{ toYaml . }}
 {{- end }}

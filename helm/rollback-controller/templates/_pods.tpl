@@ -207,7 +207,7 @@ spec:
   template:
     metadata:
       labels:
-        {{- include "rc.labels" $ | nindent 8 }}
+        {{- include "rc.podLabels" $ | nindent 8 }}
         app.kubernetes.io/component: {{ .role }}
         {{- with $said.podLabels }}
         {{- toYaml . | nindent 8 }}
