@@ -120,7 +120,7 @@ class Helm:
     def revisions(self) -> list[tuple[int, str]]:
         """Return what `helm history` lists: number and state."""
         with self._engine() as engine:
-            return [(one["version"], one["info"]["status"]) for one in engine.history(NAME)]
+            return [(one["revision"], one["status"]) for one in engine.history(NAME)]
 
     @contextlib.contextmanager
     def _engine(self) -> Iterator[helm_python.Config]:
