@@ -82,9 +82,9 @@ def lay_out_system(root: Path, environment: Path) -> None:
     copied = {*copy(interpreter, root), *copy(Path(sys.base_prefix, "bin/python3"), root)}
     copied |= copy((environment / "bin/python").resolve(), root)
     programs = [interpreter.resolve(), *binaries(below(root, library)), *binaries(environment)]
-    for needed in libraries(programs):
-        if not needed.is_relative_to(environment):
-            copied |= copy(needed, root)
+    needed = {path for path in libraries(programs) if not path.is_relative_to(environment)}
+    for path in needed:
+        copied |= copy(path, root)
     copied |= copy(CERTIFICATES, root)
     copied |= copy(Path("/etc/os-release"), root)
     for name, text in {"passwd": PASSWD, "group": GROUP, "nsswitch.conf": NSSWITCH}.items():
@@ -95,6 +95,8 @@ def lay_out_system(root: Path, environment: Path) -> None:
     for kept in (library, DPKG):
         below(root, kept).mkdir(parents=True, exist_ok=True)
     keep_origin(copied | {library / "os.py"}, root)
+    folders = sorted({str(path.parent.resolve()) for path in needed})
+    write(root / "etc/ld.so.conf", "".join(f"{folder}\n" for folder in folders))
     subprocess.run(["/sbin/ldconfig", "-r", str(root)], check=True)
     shutil.rmtree(root / "var/cache", ignore_errors=True)
     compile_all(below(root, library), root)
