@@ -67,6 +67,16 @@ def test_what_is_secret_reaches_the_one_that_needs_it_and_nobody_else(controller
         assert file.read_text().strip() not in log
 
 
+def test_a_reload_keeps_the_processes(controller: ControllerHost) -> None:
+    """Rules are read anew; neither unit is started anew for that."""
+    controller.wait_until_ready()
+    units = (SERVE, WORKER)
+    before = [controller.host.unit("MainPID", unit) for unit in units]
+    controller.host.run("systemctl", "reload", *units)
+    assert [controller.host.unit("MainPID", unit) for unit in units] == before
+    assert [controller.host.unit("ActiveState", unit) for unit in units] == ["active", "active"]
+
+
 def test_sigterm_in_the_middle_of_a_rollback_parks_it(controller: ControllerHost, booted_hosts: Hosts) -> None:
     """The step under way is finished, the rest waits for the next start; nothing is lost or done twice."""
 
