@@ -1,4 +1,4 @@
-"""A real API server of an old Kubernetes takes every object of the chart, and its controllers may make the pods."""
+"""A real API server of an old Kubernetes takes every object of the chart, with its defaults and its admission."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def _in(namespace: str, values: dict[str, Any]) -> dict[str, Any]:
 
 @pytest.mark.parametrize("shape", sorted(SHAPES))
 def test_an_old_api_server_takes_every_object(cluster: Cluster, namespace: str, shape: str) -> None:
-    """In full, with its defaults and its admission, but without storing it: a dry run at the server."""
+    """Without storing it: a dry run at the server."""
     server = json.loads(cluster.kubectl("version", "-o", "json"))["serverVersion"]["gitVersion"]
     objects = manifests(_in(namespace, SHAPES[shape]), namespace=namespace, kubernetes=server)
     ours = [one for one in objects if one["kind"] not in OPERATORS]
