@@ -63,7 +63,7 @@ durability: $(DEV) ## Kill Redis under load in each way to set it up, and count 
 	@PYTHONPATH=tests $(BIN)/python -m chaos.durability --rounds $(ROUNDS)
 
 .PHONY: chart
-chart: $(DEV) ## Write the chart's rights from the drivers' table, and its README from values.yaml
+chart: $(DEV) ## Write the chart's rights, the table of its README, and the schema of its policy and numbers
 	@PYTHONPATH=tests $(BIN)/python -m testbed.chart_files
 
 .PHONY: schema

@@ -130,9 +130,7 @@ class FactsModel(FactSection):
     clusters: Annotated[
         Names, Field(default_factory=list, description="Configured clusters, beside those that instances name.")
     ]
-    policy: Annotated[
-        PolicyModel | None, WithJsonSchema({"type": "object"}), Field(description="As in the settings.")
-    ] = None
+    policy: Annotated[PolicyModel | None, Field(description="As in the settings.")] = None
     services: Annotated[dict[str, ServiceFacts], Field(default_factory=dict, description="By name.")]
     instances: Annotated[
         dict[str, InstanceFacts],

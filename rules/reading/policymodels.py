@@ -13,6 +13,7 @@ from pydantic import (
     ConfigDict,
     Field,
     ValidationInfo,
+    WithJsonSchema,
     field_validator,
     model_validator,
 )
@@ -38,10 +39,19 @@ def _number(value: Any) -> int:
     return count(int(value) if isinstance(value, str) and value.isascii() and value.isdigit() else value)
 
 
+def _both_spellings(schema: dict[str, Any]) -> None:
+    named = schema["properties"].items()
+    schema["properties"] = {spelt: part for key, part in named for spelt in sorted({key.replace("_", "-"), key})}
+
+
+_COUNT_SCHEMA = WithJsonSchema({"type": "integer", "minimum": 1})
+_SOME_NAMES = WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]})
+
+
 class PolicySection(BaseModel):
     """One mapping of the policy."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, json_schema_extra=_both_spellings)
 
     @model_validator(mode="before")
     @classmethod
@@ -52,8 +62,8 @@ class PolicySection(BaseModel):
 class PolicyLimits(PolicySection):
     """How many campaigns of all rules together may start; either may be left out."""
 
-    per_hour: Annotated[int | None, reads(_number)] = None
-    per_day: Annotated[int | None, reads(_number)] = None
+    per_hour: Annotated[int | None, reads(_number), _COUNT_SCHEMA] = None
+    per_day: Annotated[int | None, reads(_number), _COUNT_SCHEMA] = None
 
     @model_validator(mode="after")
     def _fit(self) -> PolicyLimits:
@@ -73,7 +83,7 @@ class PolicyLimits(PolicySection):
 class PolicyStorm(PolicySection):
     """When so many services are troubled that it cannot be one release."""
 
-    services: Annotated[int, reads(_number)] = StormBrake().services
+    services: Annotated[int, reads(_number), _COUNT_SCHEMA] = StormBrake().services
     within: SomeTime = StormBrake().within_s
 
     def read(self) -> StormBrake:
@@ -84,9 +94,9 @@ class PolicyStorm(PolicySection):
 class PolicyModel(PolicySection):
     """What binds every rule; a rule may be stricter, never looser."""
 
-    mode: Annotated[Mode, one_of(Mode)] = Mode(NO_POLICY.ceiling)
+    mode: Annotated[Mode, one_of(Mode), WithJsonSchema({"enum": list(Mode)})] = Mode(NO_POLICY.ceiling)
     freeze: Annotated[dict[Text, WindowModel], Field(default_factory=dict)]
-    freeze_always: Annotated[list[Text], BeforeValidator(_listed), Field(default_factory=list)]
+    freeze_always: Annotated[list[Text], BeforeValidator(_listed), Field(default_factory=list), _SOME_NAMES]
     limits: PolicyLimits | None = None
     storm: PolicyStorm = PolicyStorm()
     opt_in: Annotated[dict[Text, AnyOf], Field(default_factory=dict)]

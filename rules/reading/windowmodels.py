@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 
 from rules.guards.calendar import Window, window
 from rules.reading.fieldtypes import SomeTime, Text, reads, say, text
 from rules.reading.wording import near_miss
 
 _THEN = ("ask", "hold")
+_DAYS_SCHEMA = WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]})
 
 
 def _listed(value: Any) -> Any:
@@ -32,11 +33,11 @@ class WindowModel(BaseModel):
     rrule: Text | None = None
     start: Text | None = None
     duration: SomeTime | None = None
-    days: Annotated[list[Text], BeforeValidator(_listed), Field(default_factory=list)]
+    days: Annotated[list[Text], BeforeValidator(_listed), Field(default_factory=list), _DAYS_SCHEMA]
     from_: Annotated[Text | None, Field(alias="from")] = None
     to: Text | None = None
     timezone: Text
-    then: Annotated[str, reads(_then)] = "ask"
+    then: Annotated[str, reads(_then), WithJsonSchema({"enum": list(_THEN)})] = "ask"
 
     @model_validator(mode="after")
     def _opens(self) -> WindowModel:

@@ -14,6 +14,7 @@ from rules.durations import write_duration
 from rules.inventory import InventoryModel
 from rules.limits import write_number
 from rules.reading.factmodels import FactsModel
+from rules.reading.policymodels import PolicyModel
 from rules.reading.rulemodels import OF_ONE_RULE, RuleFileModel, RuleModel
 from rules.rulewriting import write_share
 
@@ -29,6 +30,11 @@ def schemas() -> dict[str, dict[str, Any]]:
         "inventory.v1.json": _inventory(),
         "facts.v1.json": _finished(FactsModel.model_json_schema(), "A facts file of the rollback controller"),
     }
+
+
+def policy() -> dict[str, Any]:
+    """Return the schema of the settings' `policy:`; what it refers to is under `$defs`."""
+    return dict(_plain(PolicyModel.model_json_schema()))
 
 
 def written(schema: dict[str, Any]) -> str:

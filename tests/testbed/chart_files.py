@@ -1,6 +1,7 @@
-"""Writes what the chart holds a second time: its rights from the drivers' table, its README from values.yaml.
+"""Writes what the chart holds a second time: rights from the drivers' table, the README's table from values.yaml,
+and of the values' schema what the settings' own models know.
 
-`make chart` writes both; a test fails while they are not what this would write.
+`make chart` writes them; a test fails while they are not what this would write.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from typing import Any, NamedTuple
 
 from ruamel.yaml import YAML
 
+from controller.settings import Numbers
+from rules.schema import policy
 from workers.kubernetes.rights import PAUSING, RIGHTS, rules_of_role
 
 CHART = Path(__file__).resolve().parents[2] / "helm" / "rollback-controller"
@@ -68,10 +71,37 @@ def readme(present: str, values: str) -> str:
     return f"{head}{_BEGIN}\n\n{table(values)}\n\n{_END}{rest.partition(_END)[2]}"
 
 
+def schema(present: str) -> str:
+    """Return values.schema.json with `policy` and `numbers` as the settings read them."""
+    known = json.loads(present)
+    bounds = policy()
+    known["definitions"] |= bounds.pop("$defs")
+    known["properties"] |= {"policy": bounds, "numbers": _numbers()}
+    return json.dumps(known, indent=2, ensure_ascii=False).replace("#/$defs/", "#/definitions/") + "\n"
+
+
+def _numbers() -> dict[str, Any]:
+    kinds = ("type", "minimum", "exclusiveMinimum")
+    fields = Numbers.model_json_schema()["properties"].items()
+    return {
+        "type": "object",
+        "additionalProperties": False,
+        "properties": {
+            spelt: {kind: said[kind] for kind in kinds if kind in said}
+            for name, said in fields
+            for spelt in (name.replace("_", "-"), name)
+        },
+    }
+
+
 def written() -> dict[Path, str]:
     """Return every file that is written from another, with its text."""
-    page, values = CHART / "README.md", CHART / "values.yaml"
-    return {CHART / "files" / "rights.yaml": rights(), page: readme(page.read_text(), values.read_text())}
+    page, values, shape = CHART / "README.md", CHART / "values.yaml", CHART / "values.schema.json"
+    return {
+        CHART / "files" / "rights.yaml": rights(),
+        page: readme(page.read_text(), values.read_text()),
+        shape: schema(shape.read_text()),
+    }
 
 
 def _at(values: Any, path: list[str]) -> Any:

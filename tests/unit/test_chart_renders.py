@@ -114,7 +114,7 @@ def test_names_stay_within_what_kubernetes_takes() -> None:
 
 
 def test_what_is_written_from_elsewhere_is_current() -> None:
-    """Rights from the drivers' table, the README's table from values.yaml; `make chart` writes both."""
+    """From the drivers' table, from values.yaml and from the settings' models: `make chart` writes them."""
     for path, text in written().items():
         assert path.read_text() == text, f"{path.name} is out of date: run `make chart`"
 
@@ -168,6 +168,10 @@ def test_the_schema_is_strict_and_complete() -> None:
         ({"targets": {"namespaces": ["Shop"]}}, "at '/targets/namespaces/0'"),
         ({"notify": {"oncall": {"urls": "slack://…"}}}, "at '/notify/oncall'"),
         ({"numbers": {"step-deadline": 9}}, "additional properties 'step-deadline' not allowed"),
+        ({"policy": {"mode": "ackt"}}, "at '/policy/mode': value must be one of 'observe', 'ask', 'act'"),
+        ({"policy": {"limits": {"per-week": 9}}}, "at '/policy/limits': additional properties 'per-week' not"),
+        ({"policy": {"storm": {"within": "5 min"}}}, "at '/policy/storm/within': '5 min' does not match pattern"),
+        ({"policy": {"freeze": {"nights": {"then": "hold"}}}}, "missing property 'timezone'"),
         ({"rules": {"files": {"rules.yml": "…"}}}, "'rules.yml' does not match pattern"),
         ({"receiver": {"pdb": {"maxUnavailable": "many"}}}, "at '/receiver/pdb/maxUnavailable'"),
     ],
