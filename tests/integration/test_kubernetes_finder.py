@@ -252,7 +252,7 @@ def test_what_is_forbidden_is_asked_again_and_names_the_line_of_the_role(
     with finding(kubeconfig) as (finder, _), pytest.raises(Transient) as refused:
         finder.find(rule(), about(pod=name_of(pod)), ())
     assert refused.value.reason is Reason.FORBIDDEN
-    assert 'resources: ["replicasets", "controllerrevisions"]' in str(refused.value)
+    assert 'resources: ["replicasets"]' in str(refused.value)
 
 
 def test_only_the_namespaces_of_the_settings_are_looked_at(

@@ -36,7 +36,8 @@ def rights() -> str:
     sections = {
         "needed": [right for right in RIGHTS if not right.optional],
         "optional": [right for right in RIGHTS if right.optional],
-        "pausing": [*PAUSING],
+        "pausing": [right for right in PAUSING if not right.wide],
+        "pausingWide": [right for right in PAUSING if right.wide],
     }
     texts = (f"{name}:\n{rules_of_role(found)}\n" for name, found in sections.items())
     return "# Written by `make chart` from workers/kubernetes/rights.py.\n" + "".join(texts)

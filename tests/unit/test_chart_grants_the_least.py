@@ -38,7 +38,7 @@ GRANTS = [
         {
             "Role shop": (*NEEDED, *OPTIONAL),
             "Role pay": (*NEEDED, *OPTIONAL),
-            "Role argocd pausing": PAUSING,
+            "Role argocd pausing": tuple(right for right in PAUSING if not right.wide),
         },
     ),
 ]

@@ -179,7 +179,7 @@ def app(namespace: str, *, keeps: bool = True) -> dict[str, Any]:
         (Served(["v1alpha1"], [app("argo"), app("other", keeps=False)]), "argo"),
         (Served(["v1alpha1"], [app("argocd"), app("other")], may_list=False), "argocd"),
         (Served(["v1alpha1"], [app("argo"), app("other")]), "2 of the name"),
-        (Served(["v1alpha1"], [app("other")], may_list=False), "not in this cluster"),
+        (Served(["v1alpha1"], [app("other")], may_list=False), "not in argocd, and elsewhere we may not look"),
         (Served(["v1alpha1"], []), "not in this cluster"),
         (Served(["v9"], [app("argo")]), "in a version that is known here"),
         (Served([], []), "serves no Application"),

@@ -14,13 +14,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Right:
-    """One line of the Role, and what it is for. Without an optional one something is left out; the rest works."""
+    """One line of the Role, and what it is for. Without an optional one something is left out; the rest works.
+
+    A `wide` one is asked for in all namespaces at once: in a Role it would give nothing, only a ClusterRole holds it.
+    """
 
     group: str
     resources: tuple[str, ...]
     verbs: tuple[str, ...]
     why: str
     optional: bool = False
+    wide: bool = False
 
     @property
     def line(self) -> str:
@@ -40,10 +44,11 @@ RIGHTS: tuple[Right, ...] = (
     ),
     Right(
         "apps",
-        ("replicasets", "controllerrevisions"),
+        ("replicasets",),
         ("get", "list"),
-        "the history of a workload; and from a pod to the Deployment that owns it",
+        "the history of a Deployment; and from a pod to the Deployment that owns it",
     ),
+    Right("apps", ("controllerrevisions",), ("list",), "the history of a StatefulSet or a DaemonSet"),
     Right(
         "",
         ("pods",),
@@ -77,12 +82,15 @@ RIGHTS: tuple[Right, ...] = (
 
 _FOR_PAUSING = "only for `gitops: pause`: to read who keeps a workload, to pause it, and to let it go on"
 PAUSING: tuple[Right, ...] = (
+    Right("argoproj.io", ("applications",), ("get", "patch"), _FOR_PAUSING, optional=True),
     Right(
         "argoproj.io",
         ("applications",),
-        ("get", "list", "patch"),
-        f"{_FOR_PAUSING}; without `list`, one whose namespace is not marked is looked for in `argocd` alone",
+        ("list",),
+        "only for `gitops: pause`, and only in a ClusterRole: to find an Application whose namespace the workload's "
+        "marks do not say; without it, that one is looked for in `argocd` alone",
         optional=True,
+        wide=True,
     ),
     Right("kustomize.toolkit.fluxcd.io", ("kustomizations",), ("get", "patch"), _FOR_PAUSING, optional=True),
     Right("helm.toolkit.fluxcd.io", ("helmreleases",), ("get", "patch"), _FOR_PAUSING, optional=True),

@@ -84,8 +84,12 @@ def _candidates(cluster: Cluster, named: Named, version: str) -> Sequence[Json]:
     everywhere = paths.custom(group, version, plural, None, None)
     try:
         return list(cluster.list(everywhere, fieldSelector=f"metadata.name={named.name}")["items"])
-    except Forbidden:
-        return _read(cluster, paths.custom(group, version, plural, ARGO_NAMESPACE, named.name))
+    except Forbidden as error:
+        found = _read(cluster, paths.custom(group, version, plural, ARGO_NAMESPACE, named.name))
+        if not found:
+            message = f"{named} keeps this and is not in {ARGO_NAMESPACE}, and elsewhere we may not look for it: {error}"
+            raise owned(message) from error
+        return found
 
 
 def _read(cluster: Cluster, path: str) -> Sequence[Json]:
