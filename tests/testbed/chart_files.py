@@ -1,7 +1,7 @@
-"""Writes what the chart holds a second time: rights from the drivers' table, the README's table from values.yaml,
-and of the values' schema what the settings' own models know.
+"""Writes what the chart holds a second time; `make chart` does it, and a test fails while a file is out of date.
 
-`make chart` writes them; a test fails while they are not what this would write.
+Rights come from the drivers' table, the README's table from values.yaml, and the schema of the values that the
+settings take as they are from the settings' own models.
 """
 
 from __future__ import annotations

@@ -174,6 +174,34 @@ CASES = [
         "set worker.terminationGracePeriodSeconds to more than numbers.termination-grace-s, to 110 or so",
     ),
     (
+        "an autoscaler that has nothing to go by",
+        _with(
+            MINIMAL,
+            worker={"autoscaling": {"hpa": {"enabled": True}}, "resources": {"requests": {"cpu": None}}},
+        ),
+        "set worker.resources.requests.cpu",
+    ),
+    (
+        "rights for everybody in the namespace",
+        _with(MINIMAL, worker={"serviceAccount": {"create": False}}),
+        "set worker.serviceAccount.name to one that is there",
+    ),
+    (
+        "rights for the receiver",
+        _with(MINIMAL, **{role: {"serviceAccount": {"name": "ours"}} for role in ("receiver", "worker")}),
+        "give receiver.serviceAccount.name and worker.serviceAccount.name different names",
+    ),
+    (
+        "a Redis behind a wall",
+        _with(MINIMAL, **REDIS, networkPolicy={"egress": {"enabled": True}}),
+        "set networkPolicy.egress.redis",
+    ),
+    (
+        "hosts behind a wall",
+        _with(HOSTS, networkPolicy={"egress": {"enabled": True}}),
+        "set networkPolicy.egress.workers",
+    ),
+    (
         "scraped twice",
         _with(MINIMAL, metrics={"serviceMonitor": {"enabled": True}, "podMonitor": {"enabled": True}}),
         "keep either metrics.serviceMonitor.enabled or metrics.podMonitor.enabled",

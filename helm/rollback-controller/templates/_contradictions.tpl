@@ -133,6 +133,27 @@
 {{- end -}}
 {{- end -}}
 
+{{- if and $v.worker.autoscaling.hpa.enabled (not (dig "requests" "cpu" "" $v.worker.resources)) -}}
+{{- $wrong = append $wrong "worker.autoscaling.hpa goes by a share of the requested CPU, and none is requested: set worker.resources.requests.cpu." -}}
+{{- end -}}
+
+{{- if and $v.targets.inCluster (not $v.worker.serviceAccount.create) (not $v.worker.serviceAccount.name) -}}
+{{- $wrong = append $wrong "The rights would go to every pod of the namespace that names no service account: set worker.serviceAccount.name to one that is there, or worker.serviceAccount.create=true." -}}
+{{- end -}}
+{{- if and $v.targets.inCluster (eq (include "rc.serviceAccount" (dict "root" . "role" "receiver")) (include "rc.serviceAccount" (dict "root" . "role" "worker"))) $v.worker.serviceAccount.name -}}
+{{- $wrong = append $wrong "The receiver would have the workers' rights: give receiver.serviceAccount.name and worker.serviceAccount.name different names." -}}
+{{- end -}}
+
+{{- with $v.networkPolicy -}}
+{{- if and .enabled .egress.enabled -}}
+{{- if and (include "rc.hasOwnRedis" $) (not .egress.redis) -}}
+{{- $wrong = append $wrong "networkPolicy.egress.enabled lets nobody reach your Redis: set networkPolicy.egress.redis to where it is, as `egress` of a NetworkPolicy." -}}
+{{- end -}}
+{{- if and (or (include "rc.hasInventory" $) $v.prometheus.url $v.alertmanager.url $v.notify) (not .egress.workers) -}}
+{{- $wrong = append $wrong "networkPolicy.egress.enabled lets workers reach no host, monitoring or channel: set networkPolicy.egress.workers to where they are, as `egress` of a NetworkPolicy." -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
 {{- if and $v.metrics.serviceMonitor.enabled $v.metrics.podMonitor.enabled -}}
 {{- $wrong = append $wrong "Each server would be scraped twice: keep either metrics.serviceMonitor.enabled or metrics.podMonitor.enabled." -}}
 {{- end -}}
