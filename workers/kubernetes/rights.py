@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 class Right:
     """One line of the Role, and what it is for. Without an optional one something is left out; the rest works.
 
-    A `wide` one is asked for in all namespaces at once: in a Role it would give nothing, only a ClusterRole holds it.
+    A `wide` one is asked for in all namespaces at once: in a Role it would give nothing, so a ClusterRole has it.
     """
 
     group: str
@@ -87,8 +87,8 @@ PAUSING: tuple[Right, ...] = (
         "argoproj.io",
         ("applications",),
         ("list",),
-        "only for `gitops: pause`, and only in a ClusterRole: to find an Application whose namespace the workload's "
-        "marks do not say; without it, that one is looked for in `argocd` alone",
+        "only for `gitops: pause`, and only in a ClusterRole: to find an Application whose namespace the "
+        "workload's marks do not say; without it, that one is looked for in `argocd` alone",
         optional=True,
         wide=True,
     ),

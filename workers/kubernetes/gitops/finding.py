@@ -87,8 +87,8 @@ def _candidates(cluster: Cluster, named: Named, version: str) -> Sequence[Json]:
     except Forbidden as error:
         found = _read(cluster, paths.custom(group, version, plural, ARGO_NAMESPACE, named.name))
         if not found:
-            message = f"{named} keeps this and is not in {ARGO_NAMESPACE}, and elsewhere we may not look for it: {error}"
-            raise owned(message) from error
+            why = f"{named} keeps this and is not in {ARGO_NAMESPACE}, and elsewhere we may not look for it"
+            raise owned(f"{why}: {error}") from error
         return found
 
 
