@@ -236,7 +236,7 @@ def test_alerts_can_be_left_out_labelled_and_added() -> None:
     said["additionalRules"] = [{"record": "x", "expr": "1"}]
     rules = _of_kind("PrometheusRule", metrics={"prometheusRule": said})["spec"]["groups"][0]["rules"]
     assert "RollbackControllerHeld" not in [rule.get("alert") for rule in rules]
-    assert rules[0]["labels"] == {"severity": "page", "team": "a"}
+    assert rules[0]["labels"] == {"severity": "page", "namespace": "rollback", "team": "a"}
     assert rules[-1] == {"record": "x", "expr": "1"}
 
 
