@@ -46,10 +46,10 @@ def pytest_make_parametrize_id(val: object) -> str | None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Have tests that run side by side share one cluster: its tests stay on one worker, and so does each file."""
+    """Have tests side by side share one cluster for each folder of tests; each file stays on one worker, too."""
     for item in items:
-        group = "cluster" if "cluster" in getattr(item, "fixturenames", ()) else item.path.stem
-        item.add_marker(pytest.mark.xdist_group(group))
+        shared = "cluster" in getattr(item, "fixturenames", ())
+        item.add_marker(pytest.mark.xdist_group(item.path.parent.name if shared else item.path.stem))
 
 
 @pytest.fixture(scope="session")
