@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
 from testbed import shop
 from testbed.alertmanager import alert, body
-from testbed.host_guard import fallback_log, install_guard, last_stable, write_guard_settings
+from testbed.host_guard import fallback_log, install_guard, last_stable, shop_inventory, write_guard_settings
 from testbed.hosts import Host, Hosts
 from testbed.installation import Installation
 from testbed.local_shops import rules
@@ -65,7 +64,7 @@ def test_a_crash_loop_falls_back_once_and_the_controller_understands_it(
 
     labels = {"alertname": "ShopFails", "service": "shop", "instance": "web1"}
     more = {"numbers": {"group_interval_s": 1}}
-    installed = Installation(tmp_path / "in", redis_server.url, rules(), inventory(hosts, guarded), more=more)
+    installed = Installation(tmp_path / "in", redis_server.url, rules(), shop_inventory(hosts, guarded), more=more)
     with installed.running():
         installed.notify(body(alert(labels)))
         (refused,) = installed.ended()
@@ -79,6 +78,65 @@ def test_a_crash_loop_falls_back_once_and_the_controller_understands_it(
         (rollback,) = [one for one in installed.rollbacks() if one["id"] != refused["id"]]
     assert (rollback["from"], rollback["to"], guarded.running()) == ("v1.2.0", "v1.1.0", "v1.1.0")
     until(lambda: last_stable(guarded) == "v1.1.0", within_s=10, what="both write the same")
+
+
+def test_only_a_link_to_a_release_is_started(guarded: Host) -> None:
+    """What `current` may be, and what is said of everything else; asked without a start."""
+    said = "/opt/shop/current"
+    for made, answer in (
+        ("ln -s releases/v1.2.0", "fit"),
+        ("ln -s releases/v1.2.0/", "fit"),
+        ("ln -s /opt/shop/releases/v1.2.0", "fit"),
+        ("true", f"{said} is no link"),
+        ("cp -a releases/v1.2.0", f"{said} is no link"),
+        ("ln -s releases/v9", f"{said} dangles: releases/v9 is not there"),
+        ("ln -s /srv", f"{said} leads to /srv, which is not in /opt/shop/releases"),
+        ("ln -s releases/../releases", f"{said} leads to releases/../releases, which is not in"),
+        ("ln -s releases/.part", "'.part' is no name of a release"),
+        ("ln -s releases/whole", "whole is not started: /opt/shop/releases/whole/bin/shop is not there"),
+    ):
+        words = f"cd /opt/shop && mkdir -p releases/.part releases/whole && rm -rf current && {made} current"
+        guarded.run("sh", "-c", words)
+        assert answer in check(guarded), made
+
+    guarded.run("chmod", "o+w", "/etc/rollback-guard/shop.conf")
+    assert "shop.conf is read as root, and others may write it" in check(guarded)
+
+
+def test_what_others_may_write_is_not_trusted_by_root(guarded: Host) -> None:
+    """A directory of root's that deployers share is changed as one of them; a file of theirs gets a warning."""
+    guarded.run("sh", "-c", "chown root:deploy /opt/shop && chmod 2775 /opt/shop && rm /opt/shop/last_stable")
+    write_guard_settings(guarded, "steady=0\n")
+    assert "say in /etc/rollback-guard/shop.conf as whom it is changed" in asked(guarded, "prove")
+    write_guard_settings(guarded, "steady=0\nuser=deploy\n")
+    assert "v1.2.0 stayed up" in asked(guarded, "prove")
+    owners = guarded.run("sh", "-c", "cd /opt/shop && stat -c %U last_stable .rollback .rollback/lock")
+    assert (owners.split(), last_stable(guarded)) == (["deploy"] * 3, "v1.2.0")
+
+    assert "WARNING" not in check(guarded)
+    drop_in = "printf '[Service]\\nEnvironmentFile=-/opt/shop/env\\n' >/run/systemd/system/shop.service.d/env.conf"
+    guarded.run("sh", "-c", f"mkdir -p /run/systemd/system/shop.service.d && {drop_in}")
+    guarded.run("systemctl", "daemon-reload")
+    assert "WARNING: shop.service reads /opt/shop/env: who may write that can become root" in check(guarded)
+
+
+def check(host: Host) -> str:
+    """Return what the guard says to the link as it is; `fit` where it would be started."""
+    return asked(host, "check")
+
+
+def asked(host: Host, verb: str) -> str:
+    """Return what one of the guard's commands says."""
+    return host.run("sh", "-c", f"/usr/local/sbin/rollback-guard {verb} shop 2>&1 && echo fit", check=False)
+
+
+def test_a_link_from_elsewhere_leads_back_to_the_releases(guarded: Host) -> None:
+    """Something outside, of the same name as the last stable release, is not started, and is fallen back from."""
+    words = "mkdir -p /opt/shop/other && cp -a /opt/shop/releases/v1.2.0 /opt/shop/other/"
+    guarded.run("sh", "-c", f"{words} && ln -sfT /opt/shop/other/v1.2.0 /opt/shop/current", as_user="deploy")
+    guarded.run("systemctl", "restart", "shop.service", check=False)
+    until(lambda: guarded.link() == "/opt/shop/releases/v1.2.0", within_s=30, what="it falls back, absolutely")
+    until(lambda: guarded.answers("/healthz") == 200, within_s=20, what="the shop is healthy again")
 
 
 def test_a_last_stable_release_that_crashes_too_is_left_alone(guarded: Host) -> None:
@@ -111,24 +169,12 @@ def test_a_rollback_or_deploy_under_way_is_not_fought(guarded: Host) -> None:
     assert host.running() == "v1.4.0"
 
     until(lambda: last_stable(host) == "v1.4.0", within_s=10, what="the other's work is proven")
-    host.run("sh", "-c", "echo '7 r1' >/opt/shop/.rollback/fence", as_user="deploy")
+    write_guard_settings(host, "hands_off=1\n")
+    fence = "cd /opt/shop/.rollback && echo '7 r1' >fence && touch -d '-50 seconds' fence"
+    host.run("sh", "-c", fence, as_user="deploy")
     host.deploy("v1.3.0")
     until(
         lambda: "left to the controller" in fallback_log(host), within_s=30, what="it sees the rollback's traces"
     )
     assert (host.running(), host.unit("ActiveState")) == ("v1.3.0", "failed")
-    assert host.unit("Result", "rollback-fallback@shop.service") == "success"
-
-
-def inventory(hosts: Hosts, host: Host) -> str:
-    """Return the inventory of the shop on one host, reached over SSH."""
-    entry = {
-        "releases": "/opt/shop/releases",
-        "current": "/opt/shop/current",
-        "executable": "bin/shop",
-        "restart": {"systemd": "shop.service"},
-        "health": {"url": "http://{address}:8080/healthz", "within": "20s"},
-        "hosts": [{"name": host.name, "address": host.address, "labels": {"track": "canary"}}],
-    }
-    ssh = {"user": hosts.user, "key-file": str(hosts.key_file), "known-hosts": str(hosts.known_hosts)}
-    return json.dumps({"version": "inventory/v1", "ssh": ssh, "services": {"shop": entry}})
+    until(lambda: host.running() == "v1.4.0", within_s=20, what="nobody came for a minute: it looks again")

@@ -65,13 +65,16 @@ def test_a_lower_fence_is_refused(shop: LocalService) -> None:
 
 @pytest.mark.parametrize(("owner", "goes"), [("r1", True), ("r2", False), ("", False)])
 def test_an_equal_fence_is_for_the_same_rollback_only(shop: LocalService, owner: str, *, goes: bool) -> None:
-    """Two rollbacks never share a fence."""
+    """Two rollbacks never share a fence. Each step of one leaves its time there, for a guard of the host's own."""
     plan = shop.plan()
-    (shop.root / ".rollback").mkdir()
-    (shop.root / ".rollback/fence").write_text(f"9 {owner}\n")
+    fence = shop.root / ".rollback/fence"
+    fence.parent.mkdir()
+    fence.write_text(f"9 {owner}\n")
+    os.utime(fence, (1, 1))
     if goes:
         switch(shop.driver("r1"), plan, 9)
         assert shop.link() == shop.text("v1.2.0")
+        assert fence.stat().st_mtime > 1
     else:
         assert refusal(shop.driver("r1"), plan, 9) is Reason.STALE_FENCE
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 
-from testbed.hosts import Host
+from testbed.hosts import Host, Hosts
 from testbed.nspawn import DEPLOYER
 from testbed.programs import REPOSITORY
 from testbed.wait import until
@@ -43,6 +44,7 @@ def write_guard_settings(host: Host, more: str = "") -> None:
     settings = host.root / "etc/rollback-guard"
     settings.mkdir(exist_ok=True)
     (settings / "shop.conf").write_text(CONF + more)
+    (settings / "shop.conf").chmod(0o644)
 
 
 def last_stable(host: Host) -> str:
@@ -56,3 +58,17 @@ def fallback_log(host: Host) -> str:
     since = (host.root / "etc/rollback-guard/since").read_text().strip()
     words = ["--no-pager", "--output=cat", f"--since=@{since}", "--unit=rollback-fallback@shop.service"]
     return host.run("journalctl", *words)
+
+
+def shop_inventory(hosts: Hosts, host: Host) -> str:
+    """Return the inventory of the shop on one host, reached over SSH."""
+    entry = {
+        "releases": "/opt/shop/releases",
+        "current": "/opt/shop/current",
+        "executable": "bin/shop",
+        "restart": {"systemd": "shop.service"},
+        "health": {"url": "http://{address}:8080/healthz", "within": "20s"},
+        "hosts": [{"name": host.name, "address": host.address, "labels": {"track": "canary"}}],
+    }
+    ssh = {"user": hosts.user, "key-file": str(hosts.key_file), "known-hosts": str(hosts.known_hosts)}
+    return json.dumps({"version": "inventory/v1", "ssh": ssh, "services": {"shop": entry}})

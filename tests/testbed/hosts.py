@@ -16,7 +16,7 @@ from pathlib import Path
 
 from testbed import shop
 from testbed.debian_root import debian_root
-from testbed.nspawn import DEPLOYER, make_bridge, make_key, make_root, spawn, wait_for_boot
+from testbed.nspawn import DEPLOYER, boot, connect, end, make_bridge, make_key, make_root, wait_for_boot
 from testbed.parts import program
 from testbed.slots import Slot, take_slot
 from testbed.wait import until
@@ -119,6 +119,7 @@ class Hosts:
     by_name: dict[str, Host]
     key_file: Path
     known_hosts: Path
+    _running: dict[str, subprocess.Popen[bytes]]
     user: str = DEPLOYER
 
     def __getitem__(self, name: str) -> Host:
@@ -129,6 +130,17 @@ class Hosts:
         with ThreadPoolExecutor() as pool:
             list(pool.map(Host.fresh, self.by_name.values()))
 
+    def cut_the_power(self, name: str) -> None:
+        """End everything on a host at once, as a reset does. Until `power_on` it does not answer."""
+        self[name].run("systemctl", "poweroff", "--force", "--force", check=False)
+        self._running[name].wait(timeout=20)
+
+    def power_on(self, name: str) -> Host:
+        """Boot a host again that was cut off, and return it: a `Host` from before is of the boot before."""
+        process = self._running[name] = boot(self.slot, name, self[name].root)
+        self.by_name[name] = _booted(name, self[name].address, self[name].root, process)
+        return self[name]
+
 
 @contextlib.contextmanager
 def boot_hosts(names: Sequence[str]) -> Iterator[Hosts]:
@@ -138,21 +150,26 @@ def boot_hosts(names: Sequence[str]) -> Iterator[Hosts]:
         slot.folder.mkdir(parents=True)
         key_file = make_key(slot.folder / "id_ed25519", DEPLOYER)
         make_bridge(slot)
-        addresses = {name: slot.address(number) for number, name in enumerate(names, start=2)}
-        roots = {name: make_root(slot, name, lower, key_file) for name in names}
-        spawned = {name: running.enter_context(spawn(slot, name, addresses[name], roots[name])) for name in names}
+        addresses = [slot.address(number) for number, _ in enumerate(names, start=2)]
+        roots = [make_root(slot, name, lower, key_file) for name in names]
+        spawned: dict[str, subprocess.Popen[bytes]] = {}
+        running.callback(lambda: [end(process) for process in spawned.values()])
+        for name, address, root in zip(names, addresses, roots, strict=True):
+            connect(slot, name, address)
+            spawned[name] = boot(slot, name, root)
         with ThreadPoolExecutor() as pool:
-            leaders = list(pool.map(wait_for_boot, spawned.values()))
-        hosts = {
-            name: Host(name, addresses[name], roots[name], leader)
-            for name, leader in zip(names, leaders, strict=True)
-        }
-        for host in hosts.values():
-            until(partial(_sshd_greets, host.address), within_s=30, what=f"sshd of {host.name} answers")
-        known = _write_known_hosts(slot.folder / "known_hosts", hosts.values())
-        booted = Hosts(slot, hosts, key_file, known)
+            hosts = list(pool.map(_booted, names, addresses, roots, spawned.values()))
+        known = _write_known_hosts(slot.folder / "known_hosts", hosts)
+        booted = Hosts(slot, {host.name: host for host in hosts}, key_file, known, spawned)
         booted.fresh()
         yield booted
+
+
+def _booted(name: str, address: str, root: Path, process: subprocess.Popen[bytes]) -> Host:
+    """Wait until a host has booted and can be logged in to."""
+    host = Host(name, address, root, wait_for_boot(process))
+    until(partial(_sshd_greets, address), within_s=30, what=f"sshd of {name} answers")
+    return host
 
 
 def _sshd_greets(address: str) -> bool:

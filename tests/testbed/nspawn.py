@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from testbed.control_groups import IN_OWN_GROUPS
@@ -66,17 +65,6 @@ def _furnish(root: Path, name: str, key_file: Path) -> None:
     rights = root / "etc/sudoers.d/rollback"
     rights.write_text(SUDOERS)
     rights.chmod(0o440)
-
-
-@contextlib.contextmanager
-def spawn(slot: Slot, name: str, address: str, root: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """Boot the root in a network namespace and control group of its own."""
-    connect(slot, name, address)
-    process = boot(slot, name, root)
-    try:
-        yield process
-    finally:
-        end(process)
 
 
 def connect(slot: Slot, name: str, address: str) -> None:

@@ -34,8 +34,12 @@ guard_fence() {
 }
 
 # In place and in one write of a fixed width: there is no moment at which the file is empty or half.
+# Its mtime tells a guard of the host's own when a rollback was last at work here.
 write_fence() {
-  if [ "$fence_seen $fence_owner" = "$1 $2" ]; then return 0; fi
+  if [ "$fence_seen $fence_owner" = "$1 $2" ]; then
+    touch -c -- "$state/fence"
+    return 0
+  fi
   { printf '%-95s\n' "$1 $2" 1<>"$state/fence"; } && sync -- "$state/fence" || exit 73
 }
 

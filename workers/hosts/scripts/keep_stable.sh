@@ -8,5 +8,7 @@ if [ "$link_target" != "$target" ]; then
   print_link
   exit 77
 fi
-{ printf '%s\n' "$name" >"$state/last_stable.new" && mv -fT -- "$state/last_stable.new" "$dir/last_stable"; } || exit 74
+new=$state/last_stable.new
+# On the disk before it is in its place: a reset leaves the old or the new, not an empty one.
+{ printf '%s\n' "$name" >"$new" && sync -- "$new" && mv -fT -- "$new" "$dir/last_stable"; } || exit 74
 printf 'end\0'
