@@ -134,6 +134,16 @@ def test_without_one_right_what_needs_it_says_so(stage: Stage, grain: Grain) -> 
     assert missing.fix == f"Add to our Role: `{grain.right.line.removeprefix('- ')}`."
 
 
+def test_without_any_optional_right_everything_else_works(stage: Stage) -> None:
+    """As the chart gives them with `optionalRights: false`; what is left out by the way is an Event."""
+    optional = {grain for grain in WITHIN_A_ROLE if grain.right.optional}
+    stage.granted.all_but(*optional)
+    tried = [operations for grain, operations in WITHIN_A_ROLE.items() if grain not in optional]
+    for operation in dict.fromkeys(one for several in tried for one in several):
+        said = operation(stage)
+        assert said == "" or "create events" in said
+
+
 @pytest.mark.parametrize("grain", [one for one in grains(PAUSING) if not one.right.wide], ids=str)
 def test_without_one_right_to_pause_nobody_is_paused_and_nothing_changed(stage: Stage, grain: Grain) -> None:
     """What asks for a pause stops before anything is touched; who pauses nobody does not notice."""
