@@ -96,6 +96,23 @@ class ControlPlane:
         self._api.close()
 
     @contextlib.contextmanager
+    def stricter_api(self, *plugins: str) -> Iterator[str]:
+        """Start another API server beside this one, on the same data, with admission plugins; give its address.
+
+        Pods and controllers do not know of it.
+        """
+        port = free_port()
+        apart = {"secure-port": str(port), "audit-log-path": str(self.folder / "audit-stricter.jsonl")}
+        also = {"endpoint-reconciler-type": "none", "enable-admission-plugins": ",".join(plugins)}
+        server = f"https://127.0.0.1:{port}"
+        asked = KubeApi.trusting(server, self.authority.pem, self.token)
+        with contextlib.ExitStack() as running:
+            options = [*self._api_options(), *(f"--{key}={value}" for key, value in {**apart, **also}.items())]
+            second = self._start("kube-apiserver", options, running)
+            until(lambda: second.running() and asked.text("/readyz") == "ok", within_s=40, what="it is ready too")
+            yield server
+
+    @contextlib.contextmanager
     def without_controllers(self) -> Iterator[None]:
         """Stop kube-controller-manager for a while: what is written is stored, and nobody takes it up."""
         assert self._manager is not None, "the control plane was not started"
