@@ -1,6 +1,6 @@
 """The chart's pods, judged by Kubernetes' own code under the strictest policy for pods that this version knows.
 
-It has no Pod Security admission, but what came before it: a PodSecurityPolicy, here with what "restricted" asks for.
+It has no Pod Security admission, but what came before: a PodSecurityPolicy, here with what "restricted" asks for.
 """
 
 from __future__ import annotations
