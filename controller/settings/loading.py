@@ -49,7 +49,19 @@ def find_settings_file(path: Path | None) -> Path | None:
         return path
     if named := os.environ.get("ROLLBACK_CONFIG"):
         return Path(named)
-    return next((place for place in USUAL_PLACES if place.is_file()), None)
+    return next((place for place in USUAL_PLACES if _is_there(place)), None)
+
+
+def _is_there(place: Path) -> bool:
+    """Tell whether a usual place has a file.
+
+    A working directory that is closed to us has none of ours. The place for all may have one that is not for us: then
+    whoever reads it says so, and nobody goes on as if there were none.
+    """
+    try:
+        return place.is_file()
+    except PermissionError:
+        return place.is_absolute()
 
 
 def load_settings(path: Path | None = None) -> Settings:
@@ -76,6 +88,9 @@ def load_settings(path: Path | None = None) -> Settings:
 def _read(path: Path) -> tuple[Places, dict[str, Any]]:
     try:
         data = path.read_bytes()
+    except PermissionError as error:
+        message = f"{path}: cannot be read: {error.strerror}. Be a user who may, or name a file with --config."
+        raise SettingsError(message) from error
     except OSError as error:
         message = f"{path}: cannot be read: {error.strerror}. `rollbackctl init` writes one."
         raise SettingsError(message) from error
