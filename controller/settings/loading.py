@@ -55,8 +55,8 @@ def find_settings_file(path: Path | None) -> Path | None:
 def _is_there(place: Path) -> bool:
     """Tell whether a usual place has a file.
 
-    A working directory that is closed to us has none of ours. The place for all may have one that is not for us: then
-    whoever reads it says so, and nobody goes on as if there were none.
+    A working directory that is closed to us has none of ours. The place for all may have one that is not for us:
+    then whoever reads it says so, and nobody goes on as if there were none.
     """
     try:
         return place.is_file()

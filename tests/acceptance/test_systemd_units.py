@@ -67,7 +67,7 @@ def test_what_is_secret_reaches_the_one_that_needs_it_and_nobody_else(controller
 
 
 def test_who_may_read_the_settings_can_check_them_and_others_are_told(controller: ControllerHost) -> None:
-    """The service's user, from wherever root stands; anybody else hears which file, and nothing is made up instead."""
+    """The service's user, from wherever root stands; others hear which file, and nothing is made up instead."""
     words = 'cd /root && runuser -u "$1" -- /opt/rollback-controller/bin/rollbackctl rules check 2>&1 || :'
     said = {user: controller.host.run("sh", "-c", words, "sh", user) for user in ("rollback", "shop")}
     assert "1 rule, 3 services, 3 hosts: no errors" in said["rollback"]
