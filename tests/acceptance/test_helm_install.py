@@ -41,6 +41,7 @@ def test_installed_it_does_its_job_and_leaves_nothing(
 
     helm.install(helm.values())
     helm.test()
+    assert "rb-rollback-controller-test" not in helm.left().get("Pod", []), "it succeeded, and is gone"
 
     token = tmp_path / "alertmanager.token"
     token.write_text(helm.tokens["alertmanager"])
@@ -65,7 +66,12 @@ def test_installed_it_does_its_job_and_leaves_nothing(
     helm.roll_back()
     assert [state for _, state in helm.revisions()] == ["superseded", "superseded", "deployed"]
     helm.uninstall()
-    until(lambda: helm.left() == THE_LEDGER, within_s=150, what="nothing else of it is left", every_s=0.5)
+    until(lambda: _only_the_ledger_is(helm.left()), within_s=150, what="nothing else is left", every_s=0.5)
+
+
+def _only_the_ledger_is(left: dict[str, list[str]]) -> bool:
+    assert left == THE_LEDGER
+    return True
 
 
 THE_LEDGER = {"PersistentVolumeClaim": [CLAIM]}

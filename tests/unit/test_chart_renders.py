@@ -251,7 +251,7 @@ def test_the_dashboard_reads_metrics_that_there_are() -> None:
 def test_the_notes_name_what_to_do_next(values: dict[str, Any]) -> None:
     """A Secret with each key, `helm test`, and the address for Alertmanager."""
     notes = render(values)["NOTES.txt"]
-    assert "helm test rb -n rollback --logs" in notes
+    assert "helm test rb -n rollback\n" in notes
     assert "/api/v1/alertmanager" in notes
     assert "--from-literal=alertmanager=" in notes
     assert ("--from-literal=redis-password=" in notes) == bool(values.get("valkey", {}).get("enabled"))
