@@ -170,7 +170,7 @@ def test_a_rollback_or_deploy_under_way_is_not_fought(guarded: Host) -> None:
 
     until(lambda: last_stable(host) == "v1.4.0", within_s=10, what="the other's work is proven")
     write_guard_settings(host, "hands_off=1\n")
-    fence = "cd /opt/shop/.rollback && echo '7 r1' >fence && touch -d '-50 seconds' fence"
+    fence = "cd /opt/shop/.rollback && echo '7 r1' >fence && touch -d '-52 seconds' fence"
     host.run("sh", "-c", fence, as_user="deploy")
     host.deploy("v1.3.0")
     until(

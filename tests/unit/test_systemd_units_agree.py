@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import takewhile
 from pathlib import Path
 
 import pytest
@@ -59,6 +60,23 @@ def test_every_file_is_named_where_it_is_installed_from() -> None:
         if path.is_file():
             where = guard if "guard" in path.parts else HOW_TO.read_text()
             assert re.search(rf"systemd/\S*{re.escape(_last(path))}", where), path
+
+
+def test_the_guards_settings_are_the_same_everywhere() -> None:
+    """What the script reads, with its defaults, is what the how-to's table says and the example shows."""
+    script = (REPOSITORY / "systemd/guard/rollback-guard").read_text()
+    (line,) = re.findall(r"^  (current='' .*)$", script, re.MULTILINE)
+    read = dict(word.split("=") for word in line.split())
+    told: dict[str, str] = {}
+    rows = (REPOSITORY / "docs/how-to/guard-a-service.md").read_text().partition("| setting |")[2].splitlines()[2:]
+    for row in takewhile(lambda one: one.startswith("|"), rows):
+        names, default = row.split("|")[1:3]
+        told |= dict.fromkeys(re.findall("`([a-z_]+)`", names), default.strip())
+    example = (REPOSITORY / "systemd/guard/example.conf").read_text()
+    shown = dict(re.findall(r"^#?([a-z_]+)=(.+)$", example, re.MULTILINE))
+    assert told.keys() == shown.keys() == read.keys()
+    for name in ("steady", "hands_off", "lock_wait"):
+        assert told[name] == shown[name] == read[name]
 
 
 def _last(path: Path) -> str:
