@@ -42,6 +42,7 @@ def test_installed_it_does_its_job_and_leaves_nothing(
     helm.install(helm.values())
     helm.test()
     assert "rb-rollback-controller-test" not in helm.left().get("Pod", []), "it succeeded, and is gone"
+    assert f"we may do what we are for in {namespace}" in helm.command("doctor")
 
     token = tmp_path / "alertmanager.token"
     token.write_text(helm.tokens["alertmanager"])
@@ -54,6 +55,7 @@ def test_installed_it_does_its_job_and_leaves_nothing(
             what=f"the canary is back: {helm.ask('/api/v1/rollbacks')}",
         )
     assert shop.tag("Deployment", "web") == "v1", "who was not concerned is not touched"
+    assert "web-canary" in helm.command("history"), "with the operator's token, which it finds by itself"
 
     with Steady(helm) as steady:
         until(lambda: len(steady.taken) > 10, within_s=30, what="alerts are taken")

@@ -117,6 +117,11 @@ class Helm:
         with self._engine() as engine:
             engine.uninstall(NAME, wait="watcher", timeout=WITHIN_S)
 
+    def command(self, *words: str) -> str:
+        """Run `rollbackctl` in the receiver, as the notes say; its output, and an error where it fails."""
+        where = [f"--namespace={self.namespace}", f"deploy/{SERVICE}-receiver"]
+        return self.cluster.kubectl("exec", *where, "--", "rollbackctl", *words)
+
     def revisions(self) -> list[tuple[int, str]]:
         """Return what `helm history` lists: number and state."""
         with self._engine() as engine:
