@@ -142,6 +142,8 @@ class Reason(StrEnum):
     IMAGE_MISMATCH = "image-mismatch"
     UNKNOWN_STATE = "unknown-state"
     RECORD_UNREADABLE = "record-unreadable"
+    NOT_SEALED = "not-sealed"
+    INVENTORY_CHANGED = "inventory-changed"
     CLEARED = "cleared"
     STILL_FIRING = "still-firing"
     NOT_HEARD = "not-heard"

@@ -51,6 +51,7 @@ def build_site(settings: Settings, house: House) -> Site:
         prepare=clusters.prepare if clusters else nothing,
         check_clusters=clusters.check if clusters else tuple,
         policy=settings.policy,
+        keys=settings.audit.keys,
         prometheus=partial(Prometheus, settings.prometheus) if settings.prometheus else None,
         alertmanager=partial(Alertmanager, settings.alertmanager) if settings.alertmanager else None,
     )

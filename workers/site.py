@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -20,6 +20,7 @@ from workers.driver import Driver
 from workers.finding import NO_CLUSTER, Finder
 
 if TYPE_CHECKING:
+    from rules.seals import Key
     from workers.monitoring.alertmanager import Alertmanager
     from workers.monitoring.prometheus import Prometheus
 from workers.stopping import Stopping
@@ -67,6 +68,8 @@ class Site:
     alertmanager: Callable[[], Alertmanager] | None = None
     check_clusters: Callable[[], Iterable[Finding]] = tuple
     """Look whether the clusters answer; nothing where there are none."""
+    keys: Callable[[], Sequence[Key]] = tuple
+    """Read the keys that seal what is planned, the last of which seals; raises `SecretUnreadable`."""
     stopping: Stopping = field(default_factory=Stopping)
 
     def just_left(self, instance: Instance) -> frozenset[str]:

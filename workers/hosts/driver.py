@@ -12,6 +12,7 @@ from workers.hosts import commands, preflight, reports
 from workers.hosts.arrivals import clock_off_ms, started_ago_s
 from workers.hosts.health import is_standing
 from workers.hosts.http_probe import why_not_healthy
+from workers.hosts.known import require_known
 from workers.hosts.observing import observation, with_told
 from workers.hosts.plan import make_plan, make_way_back, release_path, url_at
 from workers.hosts.steps import PROBE_S, HostSteps, ask
@@ -146,6 +147,7 @@ class HostDriver:
 
     def before(self, step: Step) -> Seen:
         """Observe what tells this step's done from its not done."""
+        require_known(step, self._service, self._host)
         if step.kind is StepKind.SWITCH:
             # The script changes this link and no other, so this is what stood before the step whenever it acts.
             return cast("Seen", step.values["planned"])
@@ -159,6 +161,7 @@ class HostDriver:
 
     def inspect(self, step: Step, before: Seen, fence: int) -> StepState:  # noqa: ARG002 - the port's
         """Wait for a script that may still be at work, then look what it has done."""
+        require_known(step, self._service, self._host)
         if step.kind is StepKind.SWITCH:
             return switch_state(self._report(wait_s=_LOCK_WAIT_S), step.values, before)
         if step.kind is StepKind.RESTART and step.values["kind"] == "systemd":
@@ -168,6 +171,7 @@ class HostDriver:
 
     def perform(self, step: Step, before: Seen, fence: int, deadline_s: float) -> Seen:
         """Do the step under the host's lock, and see it done."""
+        require_known(step, self._service, self._host)
         return self._steps.perform(step, before, fence, deadline_s)
 
     def close(self) -> None:

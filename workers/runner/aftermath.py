@@ -40,7 +40,8 @@ class Undo:
 class Aftermath:
     """Judges one rollback once its change is made, or held. `reach` connects to the target only where asked.
 
-    `patience_s` is for how long a target that cannot be seen keeps a verdict waiting that needs the way back.
+    `patience_s` is for how long a target that cannot be seen keeps a verdict waiting that needs the way back;
+    `planned` gives the plan that was carried out, or raises where nobody can vouch for it.
     """
 
     def __init__(
@@ -52,6 +53,7 @@ class Aftermath:
         reach: Callable[[], Driver],
         consequences: Consequences,
         patience_s: float,
+        planned: Callable[[], Plan],
     ) -> None:
         self._rollback = rollback
         self._terms = terms
@@ -60,6 +62,7 @@ class Aftermath:
         self._reach = reach
         self._consequences = consequences
         self._patience_ms = round(patience_s * 1000)
+        self._planned = planned
 
     def verify(self, episodes: Sequence[Episode], verifying: Verifying) -> Undo | None:
         """End the rollback where its outcome is known, else say when to look again.
@@ -122,6 +125,8 @@ class Aftermath:
             waits_until_ms = seen.changed_ms + round(seen.cleared_within_s * 1000) + self._patience_ms
             if isinstance(e, Transient) and seen.now_ms < waits_until_ms:
                 raise
+            if e.reason is Reason.NOT_SEALED:
+                raise Permanent(e.reason, str(e)) from e
             problem = str(e).rstrip(".")
         said = f"what was there before was not brought back: {problem}. It did not help: {verdict.detail}"
         self._end(replace(verdict, detail=said))
@@ -137,7 +142,7 @@ class Aftermath:
         if not rollback.our_arrival or seen.arrival != rollback.our_arrival:
             problem = f"{seen.running or 'nothing'} was brought there since, and not by this rollback"
             raise Permanent(Reason.CHANGED_MEANWHILE, problem)
-        return self._reach().plan_way_back(Plan.from_json(rollback.plan), seen)
+        return self._reach().plan_way_back(self._planned(), seen)
 
     def _overtaken(self) -> bool:
         """Whether somebody else's arrival is there now, and no longer ours; what cannot be seen is not known."""

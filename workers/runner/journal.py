@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from itertools import takewhile
-from typing import Any, Literal
+from typing import Any
 
 from controller.ledger import Ledger, Taken
 from rules.plans import Step, StepKind
 from workers.runner.lease import Lease
+from workers.runner.trust import GIVEN_BACK, Phase, Trust
 
-GIVEN_BACK = "given-back"
 FOUND_BEGUN = "found-begun"
-
-Phase = Literal["plan", "way-back"]
 
 CHANGES = frozenset({StepKind.SWITCH, StepKind.RESTART, StepKind.PATCH})
 """The steps that change which release runs; an intent of one of these counts as a change made."""
@@ -28,20 +26,33 @@ WATCHES = frozenset({StepKind.HEALTH, StepKind.ROLLOUT})
 class Journal:
     """Reads what earlier stretches wrote, and adds to it under the lease.
 
-    `now_ms` is Redis' time, so that entries of different workers can be compared.
+    `now_ms` is Redis' time, so that entries of different workers can be compared. `trust` seals what is written,
+    and says whether the rest may be gone by: asked before anything is carried out that is stored.
     """
 
-    def __init__(self, ledger: Ledger, lease: Lease, taken: Taken, now_ms: Callable[[], int]) -> None:
+    def __init__(
+        self, ledger: Ledger, lease: Lease, taken: Taken, now_ms: Callable[[], int], trust: Trust
+    ) -> None:
         self._ledger = ledger
         self._lease = lease
         self._entries: list[Mapping[str, Any]] = list(taken.journal)
         self._head = taken.record.get("journal_head", "")
         self._now_ms = now_ms
+        self._trust = trust
+
+    def require_sealed(self) -> None:
+        """Raise unless what earlier stretches wrote may be gone by; `Permanent`, or `NotYet`."""
+        self._trust.require_steps(self._entries)
+
+    def require_planned(self, phase: Phase, plan: str) -> None:
+        """Raise unless this text is the plan that a worker made last; `Permanent`, or `NotYet`."""
+        self._trust.require_plan(phase, plan, self._entries)
 
     def note(self, kind: str, **facts: object) -> None:
-        """Add an entry; raises `LeaseLost`, and then nothing was written."""
+        """Add an entry; raises `LeaseLost`, or `NotYet` without the key, and then nothing was written."""
         self._lease.check()
-        entry = {"kind": kind, "at": self._now_ms(), "fence": self._lease.fence, **facts}
+        said = {"kind": kind, "at": self._now_ms(), "fence": self._lease.fence, **facts}
+        entry = self._trust.sealed(said, self._entries)
         self._head = self._ledger.rollbacks.note(self._lease.hold, self._head, entry)
         self._entries.append(entry)
 
@@ -88,12 +99,13 @@ class Journal:
     def seen_healthy(self, phase: Phase) -> bool:
         """Whether the step that watches over health was seen done."""
         return any(
-            e["kind"] == "done" and e["phase"] == phase and e["step_kind"] in WATCHES for e in self._entries
+            e["kind"] == "done" and e["phase"] == phase and e.get("step_kind") in WATCHES for e in self._entries
         )
 
     def _intended_any(self, kinds: frozenset[StepKind]) -> bool:
         return any(
-            e["kind"] == FOUND_BEGUN or (e["kind"] == "intent" and e["step_kind"] in kinds) for e in self._entries
+            e["kind"] == FOUND_BEGUN or (e["kind"] == "intent" and e.get("step_kind") in kinds)
+            for e in self._entries
         )
 
     def _last(self, kind: str, phase: Phase, index: int) -> Mapping[str, Any] | None:

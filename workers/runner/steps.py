@@ -20,8 +20,9 @@ from rules.decisions import Reason
 from rules.errors import NotYet, Permanent, Transient
 from rules.plans import Plan, Step, StepKind, StepState
 from workers.driver import Driver, Seen
-from workers.runner.journal import Journal, Phase
+from workers.runner.journal import Journal
 from workers.runner.lease import Lease
+from workers.runner.trust import Phase
 
 _TRIES_IN_PLACE = 3
 

@@ -25,6 +25,7 @@ from workers.runner.otherwise import Otherwise
 from workers.runner.preparing import Preparing
 from workers.runner.progress import Progress
 from workers.runner.steps import Steps, is_drained
+from workers.runner.trust import Phase, Trust
 from workers.runner.unreadable import UNREADABLE, hold_unreadable
 from workers.runner.wanted import require_still_wanted
 from workers.runner.wayback import WayBack
@@ -63,9 +64,12 @@ class _Stretch:
         self._taken = taken
         self._lease = lease
         self._rollback = Rollback.of(taken.record)
+        if self._rollback.id != taken.id:
+            raise ValueError(f"it says that it is rollback {self._rollback.id[:40]!r}")
         self._terms = replace(Terms.read(self._rollback.spec), who=self._rollback.asked_by, why=self._rollback.why)
         self._now_ms: Callable[[], int] = lambda: taken.now_ms + round((boot_time() - since) * 1000)
-        self._journal = Journal(self._ledger, lease, taken, self._now_ms)
+        trust = Trust(taken.id, taken.record, site.keys)
+        self._journal = Journal(self._ledger, lease, taken, self._now_ms, trust)
         alert = next((episode.alert for episode in taken.episodes), None)
         self._consequences = Consequences(site, alert)
         loops = self._consequences.if_it_loops(self._rollback)
@@ -100,15 +104,17 @@ class _Stretch:
     def _go(self) -> None:
         match self._progress.state:
             case State.PLANNED | State.WAITING:
+                self._journal.require_sealed()
                 self._act(self._prepare())
             case State.ACTING | State.PARKED:
+                plan = self._stored("plan", self._rollback.plan, self._rollback.acting_ms)
                 if self._progress.state is State.ACTING:  # not parked: the worker before us died or lost its lease
                     self._journal.note("taken-over")
-                plan = Plan.from_json(self._rollback.plan)
                 if self._journal.untouched() and not self._is_begun(plan):
                     self._ask_again(plan)
                 self._act(plan)
             case State.UNDOING:
+                self._stored("way-back", self._rollback.way_back, self._rollback.changed_ms)
                 self._way_back().carry_out(self._rollback)
             case State.VERIFYING:
                 self._verify()
@@ -116,6 +122,19 @@ class _Stretch:
                 self._aftermath().reconsider()
             case State.ENDED:
                 return
+
+    def _stored(self, phase: Phase, text: str, since_ms: int | None) -> Plan:
+        """Read a plan that another worker made; raises unless a worker sealed it, where there is a key.
+
+        One that we cannot judge waits for a worker who can, for no longer than acting may take.
+        """
+        try:
+            self._journal.require_planned(phase, text)
+        except NotYet as e:
+            if self._now_ms() < self._deadline_ms(since_ms or 1):
+                raise
+            raise Permanent(e.reason, str(e)) from e
+        return Plan.from_json(text)
 
     def _otherwise(self) -> Otherwise:
         return Otherwise(
@@ -249,7 +268,12 @@ class _Stretch:
             self._reach,
             self._consequences,
             self._site.numbers.acting_deadline_s,
+            self._planned,
         )
+
+    def _planned(self) -> Plan:
+        self._journal.require_planned("plan", self._rollback.plan)
+        return Plan.from_json(self._rollback.plan)
 
     def _into_rotation_again(self, plan: Plan) -> None:
         """Leave nothing drained behind; where that fails too, the journal says so and the hold stands."""

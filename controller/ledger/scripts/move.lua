@@ -152,8 +152,8 @@ local function count_outcome(bad)
   redis.call('HSET', P .. 'breakers', service, cjson.encode(one))
 end
 
--- Held for somebody else's doing, or unreadable, is no failure of ours.
-local BLAMELESS = {['changed-meanwhile'] = true, ['record-unreadable'] = true}
+-- Held for somebody else's doing, unreadable, or planned by nobody who may, is no failure of ours.
+local BLAMELESS = {['changed-meanwhile'] = true, ['record-unreadable'] = true, ['not-sealed'] = true, ['inventory-changed'] = true}
 if (redis.call('HGET', record, 'rule') or '') ~= '' and state ~= to then
   local outcome, reason = redis.call('HGET', record, 'outcome') or '', redis.call('HGET', record, 'reason') or ''
   local proven = redis.call('HGET', record, 'undone_as') == 'ineffective'

@@ -10,10 +10,12 @@ from rules.errors import Permanent
 from workers.kubernetes import paths
 from workers.kubernetes.failures import Forbidden, NotFound
 from workers.kubernetes.gitops.claims import keeps, require_free, require_keeps
+from workers.kubernetes.gitops.kinds import KINDS
 from workers.kubernetes.gitops.naming import Named, owned
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
+    from typing import Any
 
     from rules.instances import WorkloadInstance
     from workers.kubernetes.access import Cluster
@@ -50,6 +52,20 @@ def find_owner(cluster: Cluster, named: Named, instance: WorkloadInstance) -> Ow
     require_free(exact, found)
     path = paths.custom(named.kind.group, version, named.kind.plural, exact.namespace, exact.name)
     return Owner(exact, path, found)
+
+
+def path_of(values: Mapping[str, Any]) -> str:
+    """Return the path of an owner that was noted down; raises `Permanent` unless it leads to just that owner.
+
+    It comes from Redis, and is asked for with our own credentials.
+    """
+    path, kind = str(values["path"]), KINDS.get(str(values["kind"]))
+    namespace, name = str(values["namespace"]), str(values["name"])
+    versions = kind.versions if kind else ()
+    if kind is None or path not in {paths.custom(kind.group, v, kind.plural, namespace, name) for v in versions}:
+        message = f"what is noted of the owner {name[:80]!a} does not lead to it: nothing was asked for"
+        raise Permanent(Reason.RECORD_UNREADABLE, f"{message}; see who writes into Redis")
+    return path
 
 
 def require_gone(cluster: Cluster, kind: OwnerKind, path: str) -> None:

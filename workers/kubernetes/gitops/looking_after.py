@@ -12,7 +12,7 @@ from rules.instances import WorkloadInstance, read_instance
 from workers.kubernetes import marks, paths
 from workers.kubernetes.failures import NotFound
 from workers.kubernetes.gitops.desire import Case, Verdict, judge
-from workers.kubernetes.gitops.finding import require_gone
+from workers.kubernetes.gitops.finding import path_of, require_gone
 from workers.kubernetes.gitops.holding import is_ours, read_paused
 from workers.kubernetes.gitops.kinds import KINDS
 from workers.kubernetes.gitops.steps import release
@@ -58,7 +58,7 @@ def _look(cluster: Cluster, ledger: Ledger, suspension: Suspension) -> str:
     """Return why the pause is over; empty where it goes on."""
     values = _values(suspension)
     try:
-        owner = cluster.get(suspension.path)
+        owner = cluster.get(path_of(values))
     except NotFound:
         require_gone(cluster, KINDS[suspension.kind], suspension.path)
         return "the owner is gone"

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from rules.plans import StepState
 from workers.kubernetes import paths, writing
 from workers.kubernetes.failures import Conflict, NotFound, Refused
+from workers.kubernetes.gitops.finding import path_of
 from workers.kubernetes.gitops.holding import (
     PAUSED,
     changed,
@@ -59,16 +60,16 @@ class OwnerSteps:
 
     def try_pause(self, values: Mapping[str, Any]) -> None:
         """Ask the API server, in a dry run, whether it would take the pause."""
-        owner = self._cluster.get(values["path"])
+        owner = self._cluster.get(path_of(values))
         patch = self._pausing(owner, values, 0)
         if patch:
             free = [op for op in patch if op["path"] != "/metadata/resourceVersion"]
-            self._cluster.patch(values["path"], free, field_manager=MANAGER, dry_run=True)
+            self._cluster.patch(path_of(values), free, field_manager=MANAGER, dry_run=True)
 
     def paused(self, values: Mapping[str, Any]) -> StepState:
         """Tell whether a pause that somebody began was made."""
         try:
-            owner = self._cluster.get(values["path"])
+            owner = self._cluster.get(path_of(values))
         except NotFound:
             return StepState.NEITHER
         if owner["metadata"]["uid"] != values["uid"]:
@@ -92,7 +93,7 @@ class OwnerSteps:
                 self._forget(self._rollback)
                 return {"paused": False, "found": "somebody else has paused it meanwhile: it is left as it is"}
             try:
-                self._cluster.patch(values["path"], patch, field_manager=MANAGER)
+                self._cluster.patch(path_of(values), patch, field_manager=MANAGER)
             except Conflict:
                 if time.monotonic() > again_until:
                     raise
@@ -114,7 +115,7 @@ class OwnerSteps:
 
     def _owner(self, values: Mapping[str, Any]) -> Json:
         try:
-            return self._cluster.get(values["path"])
+            return self._cluster.get(path_of(values))
         except NotFound as e:
             raise changed(f"{values['kind']} {values['name']} was deleted meanwhile") from e
 
@@ -167,7 +168,7 @@ def release(
     kind, again_until = KINDS[values["kind"]], time.monotonic() + deadline_s - 5
     while True:
         try:
-            owner = cluster.get(values["path"])
+            owner = cluster.get(path_of(values))
         except NotFound:
             return "it is gone"
         paused = read_paused(owner)
@@ -177,7 +178,9 @@ def release(
             return "no pause of this rollback is on it any more"
         ours = is_ours(kind, owner) is not None
         try:
-            cluster.patch(values["path"], release_patch(kind, owner, instance, every=every), field_manager=MANAGER)
+            cluster.patch(
+                path_of(values), release_patch(kind, owner, instance, every=every), field_manager=MANAGER
+            )
         except Conflict:
             if time.monotonic() > again_until:
                 raise

@@ -1,0 +1,73 @@
+"""Seals of the entries of a journal under way: what one worker wrote, and another is about to go by.
+
+Each is a keyed sum (HMAC-SHA256) over the entry, the rollback it belongs to and the seal before it, so none can be
+made up, changed, moved to another place, or copied from another rollback. What was cut off at the end is not seen.
+Pure: everything here is computed from values. docs/explanation/audit.md says what it proves, and what not.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from rules.seals import Key
+
+SEAL = "seal"
+"""The field of an entry that holds its seal."""
+
+BOUND = ("instance", "service", "host", "rule", "rule_digest", "by", "spec")
+"""The fields of a record by which a plan is made, and which stand from its opening on."""
+
+_FOR = b"the entries of a journal under way"
+
+
+def bound(record: Mapping[str, str]) -> str:
+    """Identify for what a plan was made: the instance, under whose terms, and what these are."""
+    words = {name: record.get(name, "") for name in BOUND}
+    return hashlib.sha256(_canonical(words)).hexdigest()
+
+
+def seal_of(entry: Mapping[str, Any], rollback: str, before: str, key: Key) -> dict[str, str]:
+    """Return the seal of an entry; `before` is `mac_of` the sealed entry before it, or empty."""
+    return {"key": key.name, "mac": _mac(entry, rollback, before, key)}
+
+
+def holds(entry: Mapping[str, Any], rollback: str, before: str, key: Key) -> bool:
+    """Whether the seal that an entry bears was made for it, with this key."""
+    return hmac.compare_digest(
+        _mac(entry, rollback, before, key).encode(), mac_of(entry).encode("utf-8", "replace")
+    )
+
+
+def mac_of(entry: Mapping[str, Any]) -> str:
+    """Return the sum in the seal that an entry bears; empty where it bears none."""
+    return _word(entry, "mac")
+
+
+def key_of(entry: Mapping[str, Any]) -> str:
+    """Return the name of the key that sealed an entry, by its own word; empty where it bears no seal."""
+    return _word(entry, "key")
+
+
+def _word(entry: Mapping[str, Any], name: str) -> str:
+    seal = entry.get(SEAL)
+    word = seal.get(name) if isinstance(seal, Mapping) else None
+    return word if isinstance(word, str) else ""
+
+
+def _mac(entry: Mapping[str, Any], rollback: str, before: str, key: Key) -> str:
+    what = {
+        "rollback": rollback,
+        "before": before,
+        "entry": {name: value for name, value in entry.items() if name != SEAL},
+    }
+    own = hmac.new(key.secret, _FOR, hashlib.sha256).digest()  # ended rollbacks are sealed with the key itself
+    return hmac.new(own, _canonical(what), hashlib.sha256).hexdigest()
+
+
+def _canonical(value: Any) -> bytes:
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return text.encode("utf-8", "surrogatepass")
