@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
+from controller.settings.secrets import SecretUnreadable
 from rules.errors import RollbackError
 from rules.findings import Finding, Level, Section, counted, from_message, warns, well, wrong
 from rules.instances import HostInstance
@@ -32,6 +33,7 @@ _HOSTS_WITHIN_S = 20
 _OF_HOSTS = "Look with `ssh` from the worker machine; docs/how-to/hosts.md has what it needs."
 _OF_ALERTMANAGER = "Correct `alertmanager` in the settings."
 _OF_PROMETHEUS = "Correct `prometheus` in the settings."
+_OF_SEALS = "Give every worker machine the same key; docs/explanation/audit.md has the command that makes one."
 _NAMED_MOST = 12
 
 
@@ -39,12 +41,30 @@ def check(site: Site) -> dict[str, Any]:
     """Look, and answer with sections of findings, as `rules.findings` writes them."""
     site.house.refresh()
     sections = [
+        Section("Seals, as a worker sees them", tuple(_seals(site))),
         Section("Alertmanager, as a worker sees it", tuple(_alertmanager(site))),
         Section("Prometheus, as a worker sees it", tuple(_prometheus(site))),
         Section("Clusters, as a worker sees them", tuple(site.check_clusters())),
         Section("Hosts, as a worker sees them", tuple(_hosts(site))),
     ]
     return {"by": platform.node(), "sections": [one.written() for one in sections if one.findings]}
+
+
+def _seals(site: Site) -> Iterator[Finding]:
+    """Say whether what workers plan is sealed. Only they have the key: whoever asks us has none to look at."""
+    try:
+        keys = site.keys()
+    except SecretUnreadable as e:
+        yield from_message(Level.WRONG, f"No rollback begins, and none is sealed: {e}", _OF_SEALS)
+        return
+    if not keys:
+        what = (
+            "No `audit.key-file` in the settings: plans are not sealed, so who writes to Redis writes them, too."
+        )
+        yield warns(what, _OF_SEALS)
+        return
+    older = f", beside {counted(len(keys) - 1, 'older key')}" if len(keys) > 1 else ""
+    yield well(f"Plans, steps and what ended are sealed with key {keys[-1].name}{older}.")
 
 
 def _alertmanager(site: Site) -> Iterator[Finding]:

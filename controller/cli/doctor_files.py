@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from controller.cli.failures import Unusable
 from controller.cli.options import load
 from controller.settings.house import House
-from controller.settings.secrets import SecretUnreadable
 from rules.findings import Finding, Section, counted, warns, well, wrong
 from rules.reading.fileerrors import RuleFileErrors
 
@@ -36,10 +35,6 @@ def _about(settings: Settings) -> Iterator[Finding]:
     if not settings.notify:
         what = "No channel in the settings: nobody is told when a rollback asks, is held, or fails."
         yield warns(what, "Add one under `notify:`; docs/how-to/notifications.md has examples.")
-    try:
-        settings.audit.keys()
-    except SecretUnreadable as error:
-        yield wrong(f"What ends is not sealed: {error}", "docs/explanation/audit.md says how to make a key.")
     if not settings.auth.enabled:
         what = "Authentication is off: whoever reaches the server may roll back."
         yield warns(what, "Leave `auth.enabled` out, and name tokens; `rollbackctl init` makes some.")

@@ -1,4 +1,4 @@
-"""The keys that seal what ended, from a file: each line is one, and the last one seals."""
+"""The keys that seal what workers plan and what ended, from a file: each line is one, and the last one seals."""
 
 from __future__ import annotations
 
@@ -19,7 +19,10 @@ class Audit(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     key_file: Path | None = None
-    """The file with the keys that seal ended rollbacks; without one nothing is sealed."""
+    """The file with the keys that seal plans, steps and ended rollbacks; without one nothing is sealed.
+
+    For workers: the server reads it never.
+    """
 
     def keys(self) -> Sequence[Key]:
         """Read the keys anew: they are rotated. None of them where no file is named. Raises `SecretUnreadable`."""
