@@ -150,7 +150,7 @@ def _configure(
         folder = installed.folder / "secrets" / unit
         folder.mkdir(parents=True)
         (folder / "redis").write_text(password)
-        (folder / "audit").write_text(secrets.token_hex(32))
+    (installed.folder / "secrets/worker/audit").write_text(secrets.token_hex(32))
     for name in ROLES:
         shutil.copy(installed.token_file(name), installed.folder / "secrets/serve")
     shutil.copy(hosts.key_file, installed.folder / "secrets/worker/id_ed25519")

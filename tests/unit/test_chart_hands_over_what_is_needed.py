@@ -10,8 +10,10 @@ import pytest
 from testbed.chart_shapes import HOME, MINIMAL, SHAPES, of_kind, pods_of, the_one
 from testbed.helm_engine import Manifest, manifests
 
+from controller.cli.doctor_files import look_at_settings
 from controller.settings import Settings, load_settings
 from controller.settings.house import House
+from rules.findings import Level
 from rules.rulefile import parse_rules
 
 
@@ -148,6 +150,21 @@ def test_every_file_that_the_settings_name_is_where_it_is_needed(objects: list[M
     for file in _files(pods["worker"], objects):
         assert "/secrets/tokens/" not in file
         assert "/secrets/logins/" not in file
+
+
+def test_a_sealing_key_is_the_workers_alone_and_the_doctor_knows(tmp_path: Path) -> None:
+    """The server reads the same settings and has no such file; in the test pod that is nothing wrong."""
+    objects = manifests(MINIMAL | {"audit": {"existingSecret": "rollback-audit"}})
+    pods, settings = pods_of(objects), _settings(objects, tmp_path)
+    has_it = {
+        role
+        for role in ("receiver", "worker", "test")
+        if f"{HOME}/secrets/audit/key" in _files(pods[role], objects)
+    }
+    assert has_it == {"worker"}
+    assert settings.audit.key_file == tmp_path / "secrets/audit/key"
+    _, section = look_at_settings(tmp_path / "rollback.yaml")
+    assert not [finding for finding in section.findings if finding.level is Level.WRONG]
 
 
 def test_the_ssh_key_and_known_hosts_are_where_the_inventory_says() -> None:
