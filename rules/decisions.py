@@ -125,6 +125,7 @@ class Reason(StrEnum):
     # The book, the ledger, a person.
     EFFECT_ALREADY_MADE = "effect-already-made"
     RULE_CHANGED = "rule-changed"
+    RULE_UNKNOWN = "rule-unknown"
     RESOLVED = "resolved"
     CANCELLED = "cancelled"
     SUPERSEDED = "superseded"

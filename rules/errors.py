@@ -32,12 +32,16 @@ class Transient(RollbackError):
 class NotYet(Transient):
     """Nothing is wrong: the thing waited for has not come. Asked again at no cost to the attempts.
 
-    `retry_after_s` says when it is worth looking again.
+    `retry_after_s` says when it is worth looking again, `patience_s` how long that is worth while nothing was
+    changed; None where it is as long as acting may take.
     """
 
-    def __init__(self, reason: Reason, message: str, *, retry_after_s: float) -> None:
+    def __init__(
+        self, reason: Reason, message: str, *, retry_after_s: float, patience_s: float | None = None
+    ) -> None:
         super().__init__(reason, message)
         self.retry_after_s = retry_after_s
+        self.patience_s = patience_s
 
 
 class Permanent(RollbackError):

@@ -23,8 +23,8 @@ from workers.finding import Finder
 from workers.looks import Looks
 from workers.runner.lease import Lease, Stopping, boot_time
 from workers.runner.unreadable import UNREADABLE
-from workers.runner.wanted import RULE_SPREADS_S
 from workers.site import Site
+from workers.spreading import PATIENCE_S, has_what_servers_have, pause_s
 from workers.terms import Terms
 
 log = structlog.get_logger(__name__)
@@ -60,8 +60,9 @@ def resolve(site: Site, ident: str, job: str, finder: Finder) -> str | None:
         finally:
             looks.close()
     if resolving.left:
-        again_ms = 0 if site.stopping.is_set() else _LOOK_AGAIN_MS
-        site.ledger.leases.release(ident, taken.token, ident, look_again_ms=again_ms)
+        again_ms = 0 if site.stopping.is_set() else resolving.look_again_ms()
+        unknown = resolving.unknown
+        site.ledger.leases.release(ident, taken.token, ident, look_again_ms=again_ms, awaiting=unknown)
     return resolving.first
 
 
@@ -83,6 +84,11 @@ class _Resolving:
     first: str | None = None
     left: int = 1
     """How many pairs are still to be decided; with the last one, the script has let the lease go."""
+    unknown: list[str] = field(default_factory=list)
+    """The pairs that wait for a worker that knows their rule."""
+    _level: bool | None = None
+    """Whether this machine has the rules that servers have; asked when a rule is unknown."""
+    _told: set[str] = field(default_factory=set)
     _decided: list[Decided] = field(default_factory=list)
     _acted: dict[tuple[str, str], _Has] = field(default_factory=dict)
     """Which rule has (episode, instance): the first that may act, in the order of the file."""
@@ -141,12 +147,7 @@ class _Resolving:
             return Decided(fingerprint, digest, "", decision)
         rule = self.site.house.rules.by_digest(digest)
         if rule is None:
-            if self._age_s() < RULE_SPREADS_S:
-                return None
-            decision = Decision(
-                Outcome.REFUSE, Reason.RULE_CHANGED, "the rule was changed or taken away before it was asked"
-            )
-            return Decided(fingerprint, digest, "", decision)
+            return self._without_the_rule(episode, digest)
         try:
             decision = self._decide(episode, rule)
         except Transient as e:
@@ -169,6 +170,59 @@ class _Resolving:
             detail=decision.detail,
         )
         return Decided(fingerprint, digest, rule.name, decision)
+
+    def look_again_ms(self) -> int:
+        """When to look at what is left: soon; ever more seldom where all of it waits for rules to come."""
+        if self.left > len(self.unknown):
+            return _LOOK_AGAIN_MS
+        return round(pause_s(self.site.numbers, self._age_s()) * 1000)
+
+    def _without_the_rule(self, episode: Episode, digest: str) -> Decided | None:
+        """Decide a pair whose rule is unknown here; None while a worker may come to know it.
+
+        Where it is gone the rules of this machine are asked instead, of what they were not: nobody may hear the
+        alert again for hours.
+        """
+        fingerprint = episode.fingerprint
+        if not episode.open:
+            said = "the alert resolved before a worker knew the rule that it was to be put before"
+            return Decided(fingerprint, digest, "", Decision(Outcome.REFUSE, Reason.RESOLVED, said))
+        age_s, spreads_s = self._age_s(), self.site.numbers.rule_spreads_s
+        if age_s < spreads_s or (age_s < PATIENCE_S and not self._is_level()):
+            self.unknown.append(f"{fingerprint} {digest}")
+            if age_s > spreads_s:
+                self._tell_unknown(episode, digest)
+            return None
+        if self._is_level():
+            said = (
+                "the rule was changed or taken away before it was asked; what the rules say now is asked instead"
+            )
+            decision = Decision(Outcome.REFUSE, Reason.RULE_CHANGED, said)
+            rules = self.site.house.rules.match(episode.alert.labels)
+            return Decided(fingerprint, digest, "", decision, tuple(rule.digest for rule in rules))
+        said = (
+            f"no worker came to know the rule in {PATIENCE_S // 3600} h; it is asked when the alert is heard again"
+        )
+        return Decided(fingerprint, digest, "", Decision(Outcome.REFUSE, Reason.RULE_UNKNOWN, said), ())
+
+    def _is_level(self) -> bool:
+        if self._level is None:
+            self._level = has_what_servers_have(self.site)
+        return self._level
+
+    def _tell_unknown(self, episode: Episode, digest: str) -> None:
+        """Tell people, once for each rule, that alerts wait because no worker knows it."""
+        if digest in self._told:
+            return
+        self._told.add(digest)
+        about = texts.About(
+            service=service_said_by(episode.alert.labels) or "",
+            rollback=episode.fingerprint,
+            alert=episode.alert.labels.get("alertname", ""),
+        )
+        detail = "a server goes by a rule that the workers do not have; every alert about it waits"
+        message = texts.held(about, reason=Reason.RULE_UNKNOWN, detail=detail, now_ms=self.taken.now_ms)
+        self.site.ledger.outbox.put(message, f"unknown-rule:{digest}")
 
     def _tell_held(self, episode: Episode, rule: Rule, decision: Decision) -> None:
         """Tell people of an alert that nothing can be done about without them."""

@@ -43,7 +43,7 @@ NAMES = (
     *("commit", "counts", "decide", "due", "hand", "hear", "mend", "move"),
     *("note", "open", "raise", "release", "renew", "roster", "seal", "sight", "suspend", "take"),
     *("fetch", "giveup", "route", "tell", "told", "untold"),
-    *("listed", "orphans", "turn", "unresolved"),
+    *("in_force", "listed", "orphans", "turn", "unresolved"),
 )
 
 _REACHES_REPLICAS = frozenset({"take", "commit"})

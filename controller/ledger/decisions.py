@@ -10,6 +10,7 @@ import orjson
 
 from controller.ledger.connection import Client, Scripts, translated
 from controller.ledger.episodes import Episode
+from controller.ledger.ids import new_id
 from controller.ledger.keys import DECISIONS, key
 from controller.ledger.records import DecisionSeen, iso
 from rules.decisions import Decision, Outcome
@@ -21,14 +22,19 @@ _JUDGED_MOST = 20
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """One pair, decided."""
+    """One pair, decided.
+
+    `instead` where its rule is unknown: that decision does not stand, a server that has the rule asks again when
+    it hears the alert; and the rules of these digests are asked, unless the alert was put before them already.
+    """
 
     fingerprint: str
     rule_digest: str
     rule: str
     decision: Decision
+    instead: tuple[str, ...] | None = None
 
-    def row(self) -> tuple[str, str, str, list[str], str]:
+    def row(self) -> tuple[str, str, str, list[str], str, int, tuple[str, ...]]:
         """Return what the script takes."""
         body = {
             "rule": self.rule,
@@ -41,7 +47,11 @@ class Decided:
         whole = {**body, "judgements": judged} if judged else body
         matched = self.decision.outcome is not Outcome.NO_MATCH
         instances = sorted(self.decision.instances) if matched else []
-        return self.fingerprint, self.rule_digest, _text(whole), instances, _text(body)
+        forgotten = int(self.instead is not None)
+        return (
+            *(self.fingerprint, self.rule_digest, _text(whole), instances, _text(body)),
+            *(forgotten, self.instead or ()),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +81,7 @@ class Decisions:
         lease is lost.
         """
         rows = orjson.dumps([d.row() for d in decided]).decode()
-        left = int(self._scripts.run("decide", notification, token, rows))
+        left = int(self._scripts.run("decide", notification, token, rows, new_id("n")))
         return None if left < 0 else left
 
     def list(

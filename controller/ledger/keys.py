@@ -25,6 +25,7 @@ QUEUE_TYPES = {
 }
 """RQ's keys about our queue, and what RQ keeps there."""
 
+AWAITING = f"{PREFIX}awaiting"
 BREAKERS = f"{PREFIX}breakers"
 DECISIONS = f"{PREFIX}decisions"
 DEEDS = f"{PREFIX}deeds"
@@ -107,6 +108,7 @@ def prelude(numbers: Numbers) -> str:
         "DUE_MAX": numbers.due_max_s,
         "GAP": numbers.start_drift_s,
         "STRAGGLER": numbers.straggler_within_s,
+        "RULE_SPREADS": numbers.rule_spreads_s,
         "HEARD_EVERY": numbers.heard_write_every_s,
         "JUDGED_EVERY": min(_JUDGED_EVERY_S, numbers.heard_write_every_s),
         "EPISODE_KEPT": numbers.episode_kept_s,

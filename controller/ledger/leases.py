@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import orjson
@@ -80,9 +80,15 @@ class Leases:
         """Keep the lease for another term; False means it is somebody else's now."""
         return bool(self._scripts.run("renew", lease, token, ident))
 
-    def release(self, lease: str, token: str, ident: str, *, look_again_ms: int) -> None:
-        """Give the lease back without a change of state; whoever looks next finds things as they are."""
-        self._scripts.run("release", lease, token, ident, look_again_ms)
+    def release(
+        self, lease: str, token: str, ident: str, *, look_again_ms: int, awaiting: Iterable[str] = ()
+    ) -> None:
+        """Give the lease back without a change of state; whoever looks next finds things as they are.
+
+        `awaiting` are the pairs of a notification that wait for a worker that knows their rule.
+        """
+        text = orjson.dumps(list(awaiting))
+        self._scripts.run("release", lease, token, ident, look_again_ms, text)
 
     def raise_fence(self, lease: str, token: str, seen: int) -> tuple[str, int] | None:
         """Mint a fence above one that the target has seen; None means the lease is lost."""

@@ -27,6 +27,7 @@ from controller.ledger.rollbacks import Rollbacks
 from controller.ledger.roster import Roster
 from controller.ledger.seals import Seals
 from controller.ledger.sightings import Sightings
+from controller.ledger.spreading import Spreading
 from controller.ledger.suspensions import Suspensions
 from controller.settings.numbers import Numbers
 from controller.settings.settings import Redis as RedisSettings
@@ -59,6 +60,7 @@ class Ledger:
         self.seals = Seals(connection, self._scripts)
         self.outbox = Outbox(connection, self._scripts)
         self.relearned = Relearned(connection, self._scripts)
+        self.spreading = Spreading(connection, self._scripts)
 
     def hear(self, heard: Heard) -> Answer:
         """Record a notification; durable when it returns, as far as Redis is. Raises `LedgerUnavailable`.

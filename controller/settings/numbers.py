@@ -53,6 +53,10 @@ class Numbers(BaseModel):
     """A firing that began before its episode's close and is heard this soon after it opens nothing."""
     start_drift_s: PositiveFloat = 60
     """How much later than the last repeat a start may be and still belong to the same episode."""
+    rule_spreads_s: PositiveFloat = 120
+    """How long a changed rule file may take to reach every machine: a rule that no server has named for so long is
+    gone, and people are told of an alert that has waited so long for a worker that knows its rule.
+    """
     group_interval_s: PositiveFloat = 300
     """Alertmanager's `group_interval`, as far as known: how late a resolve may come."""
     episode_kept_s: PositiveFloat = 90 * 86_400

@@ -130,6 +130,7 @@ class StateCollector(Collector):
             counts, sweeps = self._ledger.counts(), self._ledger.sightings.sweeps()
             telling, asked = self._ledger.outbox.counts(), self._ledger.relearned.asked()
             orphans, breakers = self._ledger.health.orphans(), self._ledger.hands.breakers()
+            awaiting = self._ledger.spreading.awaiting()
         except LedgerUnavailable:
             yield _gauge("ledger_up", "1 if the ledger answered this scrape.", 0)
             return
@@ -137,6 +138,8 @@ class StateCollector(Collector):
         yield _gauge("due_ids", "Ids that somebody must look at, now or later.", counts.due)
         yield _gauge("due_lag_seconds", "For how long the most overdue of them has been due.", counts.lag_s)
         yield _gauge("queue_length", "Doorbells in the queue that no worker has answered.", counts.queued)
+        waits = "Alerts that wait for a worker that knows their rule."
+        yield _gauge("alerts_awaiting_rule", waits, awaiting.pairs)
         yield _unfinished(counts)
         yield _ended(counts)
         yield _breakers(breakers)

@@ -28,6 +28,7 @@ from controller import logs
 from controller.ledger import LedgerUnavailable, connect
 from controller.settings import SettingsError
 from controller.settings.house import House
+from controller.web.announcing import Announcing
 from controller.web.app import create_app
 from controller.web.stopping import Stopping
 
@@ -44,6 +45,7 @@ log = structlog.get_logger(__name__)
 THREADS: Final = 128
 """More than may have a body in hand (`admission.PLACES`, `bodies.READERS`), so that health is always answered."""
 _REFRESH_EVERY_S: Final = 2.0
+_SAID_IN_A_SPREAD: Final = 12
 _FINISH_WITHIN_S: Final = 25
 """What requests in flight get on SIGTERM; the longest is a dry run that waits for a worker."""
 _FREED_WITHIN_S: Final = 2.0
@@ -137,7 +139,8 @@ def _start(settings: Settings, url: str, stopping: Stopping) -> Flask:
 
     signal.signal(signal.SIGHUP, look_again)
     threading.Thread(target=_end_with_parent, name="end-with-parent", daemon=True).start()
-    threading.Thread(target=_watch, args=(url, ledger, house, look), name="watch", daemon=True).start()
+    watched = (url, ledger, house, look, settings.numbers.rule_spreads_s)
+    threading.Thread(target=_watch, args=watched, name="watch", daemon=True).start()
     return app
 
 
@@ -149,14 +152,19 @@ def _end_with_parent() -> None:
         os._exit(1)
 
 
-def _watch(url: str, ledger: Ledger, house: House, look: threading.Event) -> None:
-    """Say when requests are answered and what is wrong with Redis, then follow the files for ever."""
+def _watch(url: str, ledger: Ledger, house: House, look: threading.Event, spreads_s: float) -> None:
+    """Say when requests are answered and what is wrong with Redis, then follow the files for ever.
+
+    And tell the workers by which rules this server goes, often enough that none seems gone within `spreads_s`.
+    """
     while not _answers(url):
         time.sleep(0.02)
     log.info("serving", url=url, pid=os.getpid())
     _complain(ledger)
+    announcing = Announcing(ledger, house, every_s=spreads_s / _SAID_IN_A_SPREAD)
     while True:
-        look.wait(_REFRESH_EVERY_S)
+        announcing.look()
+        look.wait(min(_REFRESH_EVERY_S, announcing.every_s))
         look.clear()
         house.refresh()
 

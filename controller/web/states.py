@@ -52,6 +52,7 @@ def status_shown(ledger: Ledger, house: House) -> dict[str, Any]:
         "complaints": [
             *ledger.health.complaints(),
             *ledger.health.silence(),
+            *ledger.spreading.complaints(),
             *ledger.sightings.not_seen(),
             *ledger.relearned.complaints(),
         ],

@@ -222,6 +222,7 @@ _ENDS = {
     Reason.DEPLOY_LOCKED: "It goes on when the deployment lets the service go",
     Reason.FROZEN: "It goes on when the freeze window ends",
     Reason.CAMPAIGN_STOPPED: "It does not go on by itself: see why the last one did not help",
+    Reason.RULE_UNKNOWN: "It goes on when workers and servers have the same rules and version",
     Reason.STORM: "It is judged anew when the storm is over",
 }
 

@@ -70,7 +70,7 @@ def test_what_waits_under_a_rule_that_changed_is_not_carried_out(site: Guarded) 
     write(site, CHANGED)
     until(lambda: site.worker.log().count("rules.loaded") > before, within_s=20, what="the workers have read it")
     does(site.installed, "approve", ident, **approver(site.installed))
-    site.becomes("waits", state="waiting", reason="rule-changed")
+    site.becomes("waits", state="waiting", reason="rule-unknown")
     stays(lambda: site.untouched("waits"), for_s=1, what="nothing is done under a rule that is no more")
     assert "changed or taken away" in site.why(ident)
 

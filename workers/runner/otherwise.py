@@ -66,7 +66,7 @@ class Otherwise:
             return
         since_ms = self._rollback.waits_ms or self._now_ms()
         waited_s = (self._now_ms() - since_ms) / 1000
-        if waited_s > self._site.numbers.acting_deadline_s:
+        if waited_s > (error.patience_s or self._site.numbers.acting_deadline_s):
             self.give_up(Permanent(error.reason, f"{str(error).rstrip('.')}. Waited for it {waited_s:.0f} s."))
             return
         self._progress.park(error.reason, str(error), error.retry_after_s, seen=self._seen, since_ms=since_ms)
@@ -93,6 +93,8 @@ class Otherwise:
             return
         outcome = _ENDS.get(error.reason, End.REFUSED)
         again: AskAgain = "joins" if outcome in (End.REFUSED, End.SUPERSEDED) else ""
+        if error.reason in (Reason.RULE_CHANGED, Reason.RULE_UNKNOWN):
+            again = "all"  # that rule may be in force once more
         self._progress.end(outcome, error.reason, str(error), changed=False, ask_again=again)
         # It may have been the last that the others of its campaign waited to be told with.
         self._consequences.closed(self._rollback)
