@@ -7,8 +7,15 @@ from pathlib import Path
 import pytest
 from testbed import shop
 from testbed.alertmanager import alert, body
-from testbed.host_guard import fallback_log, install_guard, last_stable, shop_inventory, write_guard_settings
-from testbed.hosts import Host, Hosts
+from testbed.host_guard import (
+    fallback_log,
+    install_guard,
+    last_stable,
+    said_since_installed,
+    shop_inventory,
+    write_guard_settings,
+)
+from testbed.hosts import UNIT, Host, Hosts
 from testbed.installation import Installation
 from testbed.local_shops import rules
 from testbed.redis import Redis
@@ -39,13 +46,13 @@ def test_a_release_that_cannot_be_started_is_not_and_the_last_stable_one_runs(gu
     (release / "bin/shop").chmod(0o644)
     guarded.deploy("v1.4.0")
     falls_back(guarded)
-    assert "/opt/shop/releases/v1.4.0/bin/shop is not executable" in guarded.journal()
+    assert "/opt/shop/releases/v1.4.0/bin/shop is not executable" in said_since_installed(guarded, UNIT)
 
     write_guard_settings(guarded, "whitelist='v1.[0-3].*'\n")
     (release / "bin/shop").chmod(0o755)
     guarded.deploy("v1.4.0")
     falls_back(guarded)
-    said = guarded.journal()
+    said = said_since_installed(guarded, UNIT)
     assert "v1.4.0 is not on the whitelist (v1.[0-3].*)" in said
     assert "shop v1.4.0 starts" not in said
 

@@ -55,8 +55,13 @@ def last_stable(host: Host) -> str:
 
 def fallback_log(host: Host) -> str:
     """Return what the local fallback has said since the guard was installed."""
+    return said_since_installed(host, "rollback-fallback@shop.service")
+
+
+def said_since_installed(host: Host, unit: str) -> str:
+    """Return what a unit, and systemd about it, have said since the guard was installed: not in tests before."""
     since = (host.root / "etc/rollback-guard/since").read_text().strip()
-    words = ["--no-pager", "--output=cat", f"--since=@{since}", "--unit=rollback-fallback@shop.service"]
+    words = ["--no-pager", "--output=cat", f"--since=@{since}", f"--unit={unit}"]
     return host.run("journalctl", *words)
 
 
