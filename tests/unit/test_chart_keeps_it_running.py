@@ -82,6 +82,8 @@ def test_selectors_find_the_pods_that_they_mean(objects: list[Manifest]) -> None
         ]["labels"]
         for one in of_kind(objects, "Deployment", "StatefulSet")
     }
+    (test,) = of_kind(objects, "Pod")
+    labels["test"] = test["metadata"]["labels"]
     for one in of_kind(objects, "Service"):
         (found,) = [
             role for role, have in labels.items() if _selects({"matchLabels": one["spec"]["selector"]}, have)

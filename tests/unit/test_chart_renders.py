@@ -20,6 +20,7 @@ EVERYTHING = {  # what no shape of ci/ asks for
     "commonAnnotations": {"example.com/owner": "platform"},
     "receiver": {
         "service": {"type": "NodePort", "nodePort": 30095, "ipFamilyPolicy": "PreferDualStack"},
+        "listenAddress": "[::]",
         "serviceAccount": {"create": False, "name": "ours"},
         "nodeSelector": {"kubernetes.io/os": "linux"},
         "tolerations": [{"operator": "Exists"}],

@@ -28,14 +28,24 @@
 {{- if and $v.valkey.enabled (ne (int $v.valkey.replicas) 1) -}}
 {{- $wrong = append $wrong (printf "The built-in Valkey has one replica and valkey.replicas is %d: set it to 1, or give redis.sentinels of servers of your own, which do fail over." (int $v.valkey.replicas)) -}}
 {{- end -}}
+{{- $limit := dig "limits" "memory" "" $v.valkey.resources -}}
+{{- if and $v.valkey.enabled $limit -}}
+{{- $most := include "rc.bytes" $v.valkey.maxmemory | float64 -}}
+{{- if or (eq $most 0.0) (gt (mulf $most 2.0) (include "rc.bytes" $limit | float64)) -}}
+{{- $wrong = append $wrong (printf "Valkey would be killed before it is full, with a limit of %v for %s of data: it needs as much again while it writes its file anew. Set valkey.resources.limits.memory to twice valkey.maxmemory or more." $limit (eq $most 0.0 | ternary "any amount" $v.valkey.maxmemory)) -}}
+{{- end -}}
+{{- end -}}
 {{- if and $v.valkey.enabled $v.redis.waitForReplicas -}}
 {{- $wrong = append $wrong "redis.waitForReplicas waits for replicas that the built-in Valkey has not got: set it to 0, or give redis.url or redis.sentinels of your own." -}}
 {{- end -}}
-{{- if regexMatch "^[a-z]+://[^/?#]*@" $v.redis.url -}}
+{{- if regexMatch "^[a-z]+://[^/?#]*@|[?&](username|password)=" $v.redis.url -}}
 {{- $wrong = append $wrong "redis.url holds a login: take it out, set redis.username, and redis.existingSecret to a Secret with the password." -}}
 {{- end -}}
 {{- if and $v.redis.tls.existingSecret (not (hasPrefix "rediss://" $v.redis.url)) -}}
 {{- $wrong = append $wrong "redis.tls.existingSecret is for TLS, and redis.url speaks none: begin it with rediss://, or leave redis.tls out." -}}
+{{- end -}}
+{{- if and $v.redis.tls.existingSecret (not (or $v.redis.tls.caKey $v.redis.tls.certKey)) -}}
+{{- $wrong = append $wrong "redis.tls.existingSecret is set and no key of it: set redis.tls.caKey or redis.tls.certKey and keyKey, or leave the Secret out." -}}
 {{- end -}}
 {{- if ne (empty $v.redis.tls.certKey) (empty $v.redis.tls.keyKey) -}}
 {{- $wrong = append $wrong "redis.tls.certKey and redis.tls.keyKey belong together: set both or neither." -}}
@@ -95,6 +105,12 @@
 {{- if and (or $said.tokenKey $said.passwordKey $said.caKey) (not $said.existingSecret) -}}
 {{- $wrong = append $wrong (printf "%s names keys of a Secret and no Secret: set %s.existingSecret." $name $name) -}}
 {{- end -}}
+{{- if and $said.existingSecret (not (or $said.tokenKey $said.passwordKey $said.caKey)) -}}
+{{- $wrong = append $wrong (printf "%s.existingSecret is set and no key of it: set %s.tokenKey, passwordKey or caKey, or leave the Secret out." $name $name) -}}
+{{- end -}}
+{{- if regexMatch "^[a-z]+://[^/?#]*@" $said.url -}}
+{{- $wrong = append $wrong (printf "%s.url holds a login: take it out, set %s.username, existingSecret and passwordKey." $name $name) -}}
+{{- end -}}
 {{- if ne (empty $said.username) (empty $said.passwordKey) -}}
 {{- $wrong = append $wrong (printf "%s.username and %s.passwordKey belong together: set both or neither." $name $name) -}}
 {{- end -}}
@@ -105,11 +121,18 @@
 
 {{- range $role := list "receiver" "worker" -}}
 {{- $pdb := (index $v $role).pdb -}}
-{{- if and $pdb.enabled (not (kindIs "string" $pdb.minAvailable | and (eq (toString $pdb.minAvailable) ""))) (ne (toString $pdb.maxUnavailable) "") -}}
-{{- $wrong = append $wrong (printf "%s.pdb has both minAvailable and maxUnavailable: set one of them to \"\"." $role) -}}
+{{- $least := include "rc.pdbBound" (dict "pdb" $pdb "bound" "minAvailable") -}}
+{{- $away := include "rc.pdbBound" (dict "pdb" $pdb "bound" "maxUnavailable") -}}
+{{- $pods := int (index $v $role).replicas -}}
+{{- if eq $role "worker" -}}
+{{- range $v.worker.autoscaling }}{{ if .enabled }}{{ $pods = int .minReplicas }}{{ end }}{{ end -}}
 {{- end -}}
-{{- if and $pdb.enabled (eq (toString $pdb.minAvailable) "") (eq (toString $pdb.maxUnavailable) "") -}}
+{{- if and $pdb.enabled $least $away -}}
+{{- $wrong = append $wrong (printf "%s.pdb has both minAvailable and maxUnavailable: set one of them to \"\"." $role) -}}
+{{- else if and $pdb.enabled (not $least) (not $away) -}}
 {{- $wrong = append $wrong (printf "%s.pdb has neither minAvailable nor maxUnavailable: set one of them, or %s.pdb.enabled=false." $role $role) -}}
+{{- else if and $pdb.enabled (or (regexMatch "^0+%?$" $away) (eq $least "100%") (and (regexMatch "^[0-9]+$" $least) (gt $pods 0) (ge (int $least) $pods))) -}}
+{{- $wrong = append $wrong (printf "%s.pdb lets none of %d pods go, so no node with one of them could be drained: set minAvailable to less than that, or maxUnavailable to 1 or more." $role $pods) -}}
 {{- end -}}
 {{- end -}}
 
@@ -127,14 +150,34 @@
 {{- $wrong = append $wrong "worker.autoscaling.keda asks Prometheus for the length of the queue: set prometheus.url." -}}
 {{- end -}}
 {{- end -}}
-{{- range $key, $said := $v.numbers -}}
-{{- if and (eq ($key | replace "_" "-") "termination-grace-s") (le (float64 $v.worker.terminationGracePeriodSeconds) (float64 $said)) -}}
-{{- $wrong = append $wrong (printf "Workers would be killed before they give up: set worker.terminationGracePeriodSeconds to more than numbers.%s, to %d or so." $key (int (add (int $said) 10))) -}}
+{{- range $role, $number := dict "worker" (dict "key" "termination-grace-s" "is" 90 "why" "Workers would be killed before they give up") "receiver" (dict "key" "unready-s" "is" 3 "why" "Receivers would be killed while they still send senders elsewhere") -}}
+{{- $key := hasKey $v.numbers ($number.key | replace "-" "_") | ternary ($number.key | replace "-" "_") $number.key -}}
+{{- $is := hasKey $v.numbers $key | ternary (index $v.numbers $key) $number.is | float64 -}}
+{{- if le (float64 (index $v $role).terminationGracePeriodSeconds) $is -}}
+{{- $wrong = append $wrong (printf "%s: set %s.terminationGracePeriodSeconds to more than numbers.%s, to %d or so." $number.why $role $key (int (add (int $is) 10))) -}}
 {{- end -}}
 {{- end -}}
 
 {{- if and $v.worker.autoscaling.hpa.enabled (not (dig "requests" "cpu" "" $v.worker.resources)) -}}
 {{- $wrong = append $wrong "worker.autoscaling.hpa goes by a share of the requested CPU, and none is requested: set worker.resources.requests.cpu." -}}
+{{- end -}}
+
+{{- with $v.receiver.service -}}
+{{- if and .headless (ne .type "ClusterIP") -}}
+{{- $wrong = append $wrong (printf "A Service without an address of its own cannot be a %s: set receiver.service.headless=false, or type=ClusterIP." .type) -}}
+{{- end -}}
+{{- if and .headless (ne (int .port) (int $v.receiver.containerPort)) -}}
+{{- $wrong = append $wrong (printf "Without an address of its own the Service cannot lead from one port to another: set receiver.service.port to receiver.containerPort, which is %d." (int $v.receiver.containerPort)) -}}
+{{- end -}}
+{{- if and .nodePort (eq .type "ClusterIP") -}}
+{{- $wrong = append $wrong "receiver.service.nodePort is of no use to a ClusterIP: set receiver.service.type=NodePort, or leave nodePort out." -}}
+{{- end -}}
+{{- if and .loadBalancerSourceRanges (ne .type "LoadBalancer") -}}
+{{- $wrong = append $wrong "receiver.service.loadBalancerSourceRanges keeps nobody out without a load balancer: set receiver.service.type=LoadBalancer, or say it in networkPolicy.from." -}}
+{{- end -}}
+{{- if and (hasSuffix "DualStack" .ipFamilyPolicy) (not (contains ":" $v.receiver.listenAddress)) -}}
+{{- $wrong = append $wrong (printf "receiver.service.ipFamilyPolicy may give the Service an address that nobody listens on: set receiver.listenAddress to [::], which takes both families; %s is IPv4 alone." $v.receiver.listenAddress) -}}
+{{- end -}}
 {{- end -}}
 
 {{- if and $v.targets.inCluster (not $v.worker.serviceAccount.create) (not $v.worker.serviceAccount.name) -}}
@@ -167,4 +210,11 @@
 {{- if $wrong -}}
 {{- fail (printf "these values cannot be used:\n  - %s" (join "\n  - " $wrong)) -}}
 {{- end -}}
+{{- end -}}
+
+{{/* An amount of memory as bytes, in Kubernetes' units or in Valkey's, where kb is 1024 and k is 1000. */}}
+{{- define "rc.bytes" -}}
+{{- $said := toString . | lower -}}
+{{- $units := dict "" 1 "b" 1 "k" 1000 "kb" 1024 "ki" 1024 "m" 1000000 "mb" 1048576 "mi" 1048576 "g" 1000000000 "gb" 1073741824 "gi" 1073741824 "t" 1000000000000 "ti" 1099511627776 -}}
+{{- mulf (regexFind "^[0-9.]+" $said | float64) (index $units (regexFind "[a-z]*$" $said) | default 1 | float64) | printf "%.0f" -}}
 {{- end -}}

@@ -18,40 +18,35 @@
 
 {{/* What never changes: selectors are made of it. */}}
 {{- define "rc.selector" -}}
-app.kubernetes.io/name: {{ include "rc.name" . }}
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/name: {{ include "rc.name" . | quote }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- end -}}
 
+{{/*
+Labels of an object or, without the chart's version, which alone is no reason to start them anew, of a pod; each
+once, and ours as they are: (dict "root" $ "component" C "labels" {} "pod" true)
+*/}}
 {{- define "rc.labels" -}}
-helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" }}
-app.kubernetes.io/managed-by: {{ .Release.Service }}
-{{ include "rc.podLabels" . }}
+{{- $chart := .root.Chart -}}
+{{- $ours := include "rc.selector" .root | fromYaml -}}
+{{- $_ := set $ours "app.kubernetes.io/version" (.root.Values.image.tag | default $chart.AppVersion | trunc 63 | trimSuffix "-") -}}
+{{- if not .pod -}}
+{{- $_ := set $ours "app.kubernetes.io/managed-by" .root.Release.Service -}}
+{{- $_ := set $ours "helm.sh/chart" (printf "%s-%s" $chart.Name $chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-") -}}
 {{- end -}}
-
-{{/* Of pods: without the chart's version, which alone is no reason to start them anew. */}}
-{{- define "rc.podLabels" -}}
-{{ include "rc.selector" . }}
-app.kubernetes.io/version: {{ .Values.image.tag | default .Chart.AppVersion | trunc 63 | trimSuffix "-" | quote }}
-{{- with .Values.commonLabels }}
-{{ toYaml . }}
-{{- end }}
+{{- with .component }}{{ $_ := set $ours "app.kubernetes.io/component" . }}{{ end -}}
+{{- merge $ours (.labels | default dict) (.root.Values.commonLabels | default dict) | toYaml -}}
 {{- end -}}
 
 {{/* metadata of one object: (dict "root" $ "name" NAME "component" C "namespace" NS "labels" {} "annotations" {}) */}}
 {{- define "rc.metadata" -}}
 name: {{ .name }}
 {{- if ne (default "" .namespace) "-" }}
-namespace: {{ .namespace | default .root.Release.Namespace }}
+namespace: {{ .namespace | default .root.Release.Namespace | quote }}
 {{- end }}
 labels:
-  {{- include "rc.labels" .root | nindent 2 }}
-  {{- with .component }}
-  app.kubernetes.io/component: {{ . }}
-  {{- end }}
-  {{- with .labels }}
-  {{- toYaml . | nindent 2 }}
-  {{- end }}
-{{- with merge (dict) (.annotations | default dict) .root.Values.commonAnnotations }}
+  {{- include "rc.labels" (dict "root" .root "component" .component "labels" .labels) | nindent 2 }}
+{{- with merge (dict) (.annotations | default dict) (.root.Values.commonAnnotations | default dict) }}
 annotations:
   {{- toYaml . | nindent 2 }}
 {{- end }}

@@ -1,9 +1,9 @@
-{{/* One entry of a projected volume: (dict "secret" NAME "items" (dict KEY PATH)) */}}
+{{/* One entry of a projected volume: (dict "secret" NAME "items" (dict PATH KEY)); two files may be of one key. */}}
 {{- define "rc.projectedSecret" -}}
 - secret:
-    name: {{ .secret }}
+    name: {{ .secret | quote }}
     items:
-      {{- range $key, $path := .items }}
+      {{- range $path, $key := .items }}
       - {key: {{ $key | quote }}, path: {{ $path | quote }}}
       {{- end }}
 {{- end -}}
@@ -11,22 +11,22 @@
 {{/* The Redis password and its TLS files: server and workers need them. */}}
 {{- define "rc.redisSources" -}}
 {{- if .Values.valkey.enabled }}
-{{ include "rc.projectedSecret" (dict "secret" (include "rc.valkeySecret" .) "items" (dict .Values.valkey.passwordKey "redis/password")) }}
+{{ include "rc.projectedSecret" (dict "secret" (include "rc.valkeySecret" .) "items" (dict "redis/password" .Values.valkey.passwordKey)) }}
 {{- else }}
 {{- with .Values.redis }}
 {{- $items := dict }}
 {{- if .existingSecret }}
-{{- $_ := set $items .passwordKey "redis/password" }}
+{{- $_ := set $items "redis/password" .passwordKey }}
 {{- with .sentinelPasswordKey }}
-{{- $_ := set $items . "redis/sentinel-password" }}
+{{- $_ := set $items "redis/sentinel-password" . }}
 {{- end }}
 {{ include "rc.projectedSecret" (dict "secret" .existingSecret "items" $items) }}
 {{- end }}
 {{- if .tls.existingSecret }}
 {{- $items := dict }}
-{{- with .tls.caKey }}{{ $_ := set $items . "redis/ca.crt" }}{{ end }}
-{{- with .tls.certKey }}{{ $_ := set $items . "redis/tls.crt" }}{{ end }}
-{{- with .tls.keyKey }}{{ $_ := set $items . "redis/tls.key" }}{{ end }}
+{{- with .tls.caKey }}{{ $_ := set $items "redis/ca.crt" . }}{{ end }}
+{{- with .tls.certKey }}{{ $_ := set $items "redis/tls.crt" . }}{{ end }}
+{{- with .tls.keyKey }}{{ $_ := set $items "redis/tls.key" . }}{{ end }}
 {{ include "rc.projectedSecret" (dict "secret" .tls.existingSecret "items" $items) }}
 {{- end }}
 {{- end }}
@@ -37,10 +37,10 @@
 {{- define "rc.receiverSources" -}}
 {{- include "rc.redisSources" . }}
 {{- range .Values.credentials.tokens }}
-{{ include "rc.projectedSecret" (dict "secret" (.existingSecret | default $.Values.credentials.existingSecret) "items" (dict .key (printf "tokens/%s" .name))) }}
+{{ include "rc.projectedSecret" (dict "secret" (.existingSecret | default $.Values.credentials.existingSecret) "items" (dict (printf "tokens/%s" .name) .key)) }}
 {{- end }}
 {{- range .Values.credentials.basic }}
-{{ include "rc.projectedSecret" (dict "secret" (.existingSecret | default $.Values.credentials.existingSecret) "items" (dict .key (printf "logins/%s" .name))) }}
+{{ include "rc.projectedSecret" (dict "secret" (.existingSecret | default $.Values.credentials.existingSecret) "items" (dict (printf "logins/%s" .name) .key)) }}
 {{- end }}
 {{- end -}}
 
@@ -51,19 +51,19 @@
 {{- with index $.Values $name }}
 {{- if and .url .existingSecret }}
 {{- $items := dict }}
-{{- with .tokenKey }}{{ $_ := set $items . (printf "%s/token" $name) }}{{ end }}
-{{- with .passwordKey }}{{ $_ := set $items . (printf "%s/password" $name) }}{{ end }}
-{{- with .caKey }}{{ $_ := set $items . (printf "%s/ca.crt" $name) }}{{ end }}
+{{- with .tokenKey }}{{ $_ := set $items (printf "%s/token" $name) . }}{{ end }}
+{{- with .passwordKey }}{{ $_ := set $items (printf "%s/password" $name) . }}{{ end }}
+{{- with .caKey }}{{ $_ := set $items (printf "%s/ca.crt" $name) . }}{{ end }}
 {{ include "rc.projectedSecret" (dict "secret" .existingSecret "items" $items) }}
 {{- end }}
 {{- end }}
 {{- end }}
 {{- range $name, $said := .Values.notify }}
-{{ include "rc.projectedSecret" (dict "secret" $said.existingSecret "items" (dict ($said.key | default "urls") (printf "notify/%s" $name))) }}
+{{ include "rc.projectedSecret" (dict "secret" $said.existingSecret "items" (dict (printf "notify/%s" $name) ($said.key | default "urls"))) }}
 {{- end }}
 {{- with .Values.audit }}
 {{- if .existingSecret }}
-{{ include "rc.projectedSecret" (dict "secret" .existingSecret "items" (dict .key "audit/key")) }}
+{{ include "rc.projectedSecret" (dict "secret" .existingSecret "items" (dict "audit/key" .key)) }}
 {{- end }}
 {{- end }}
 {{- end -}}
@@ -75,10 +75,10 @@
 - name: settings
   configMap: {name: {{ $full }}-settings}
 - name: rules
-  configMap: {name: {{ $values.rules.existingConfigMap | default (printf "%s-rules" $full) }}}
+  configMap: {name: {{ $values.rules.existingConfigMap | default (printf "%s-rules" $full) | quote }}}
 {{- if include "rc.hasInventory" .root }}
 - name: inventory
-  configMap: {name: {{ $values.inventory.existingConfigMap | default (printf "%s-inventory" $full) }}}
+  configMap: {name: {{ $values.inventory.existingConfigMap | default (printf "%s-inventory" $full) | quote }}}
 {{- end }}
 {{- with include (printf "rc.%sSources" .role) .root | trim }}
 - name: secrets
@@ -91,16 +91,16 @@
 {{- if include "rc.hasInventory" .root }}
 - name: ssh
   secret:
-    secretName: {{ $values.ssh.existingSecret }}
+    secretName: {{ $values.ssh.existingSecret | quote }}
     defaultMode: 288
     items:
       - {key: {{ $values.ssh.privateKeyKey | quote }}, path: id_ed25519}
 - name: known-hosts
-  configMap: {name: {{ $values.ssh.existingConfigMap | default (printf "%s-known-hosts" $full) }}}
+  configMap: {name: {{ $values.ssh.existingConfigMap | default (printf "%s-known-hosts" $full) | quote }}}
 {{- end }}
 {{- range $at, $name := keys $values.clusters | sortAlpha }}
 - name: cluster-{{ $at }}
-  secret: {secretName: {{ (index $values.clusters $name).existingSecret }}, defaultMode: 288}
+  secret: {secretName: {{ (index $values.clusters $name).existingSecret | quote }}, defaultMode: 288}
 {{- end }}
 {{- end }}
 - name: tmp
@@ -199,7 +199,7 @@ spec:
   {{- end }}
   revisionHistoryLimit: {{ int $said.revisionHistoryLimit }}
   strategy:
-    {{- toYaml $said.strategy | nindent 4 }}
+    {{- (eq $said.strategy.type "Recreate" | ternary (omit $said.strategy "rollingUpdate") $said.strategy) | toYaml | nindent 4 }}
   selector:
     matchLabels:
       {{- include "rc.selector" $ | nindent 6 }}
@@ -207,18 +207,11 @@ spec:
   template:
     metadata:
       labels:
-        {{- include "rc.podLabels" $ | nindent 8 }}
-        app.kubernetes.io/component: {{ .role }}
-        {{- with $said.podLabels }}
-        {{- toYaml . | nindent 8 }}
-        {{- end }}
+        {{- include "rc.labels" (dict "root" $ "component" .role "labels" $said.podLabels "pod" true) | nindent 8 }}
       annotations:
-        {{- include "rc.checksums" $ | nindent 8 }}
-        {{- with $said.podAnnotations }}
-        {{- toYaml . | nindent 8 }}
-        {{- end }}
+        {{- merge (include "rc.checksums" $ | fromYaml) ($said.podAnnotations | default dict) | toYaml | nindent 8 }}
     spec:
-      serviceAccountName: {{ include "rc.serviceAccount" (dict "root" $ "role" .role) }}
+      serviceAccountName: {{ include "rc.serviceAccount" (dict "root" $ "role" .role) | quote }}
       automountServiceAccountToken: {{ and (eq .role "worker") $.Values.targets.inCluster }}
       enableServiceLinks: false  # their variables could be taken for settings
       terminationGracePeriodSeconds: {{ int $said.terminationGracePeriodSeconds }}
@@ -255,9 +248,11 @@ spec:
             - {name: health, containerPort: {{ int $said.healthPort }}, protocol: TCP}
             {{- end }}
           {{- range $probe, $path := dict "startupProbe" "/livez" "livenessProbe" "/livez" "readinessProbe" "/readyz" }}
+          {{- with index $said $probe }}
           {{ $probe }}:
             httpGet: {path: {{ $path }}, port: {{ ternary "http" "health" (eq $role "receiver") }}}
-            {{- toYaml (index $said $probe) | nindent 12 }}
+            {{- toYaml . | nindent 12 }}
+          {{- end }}
           {{- end }}
           securityContext:
             {{- include "rc.context" $.Values.securityContext | nindent 12 }}

@@ -116,7 +116,7 @@ clusters:
 {{- with .Values.notify }}
 notify:
   {{- range $name, $said := . }}
-  {{ $name }}:
+  {{ $name | quote }}:
     urls-file: {{ $home }}/secrets/notify/{{ $name }}
     {{- with $said.kinds }}
     kinds: {{ . | toJson }}

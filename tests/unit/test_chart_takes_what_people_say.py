@@ -1,0 +1,107 @@
+"""Names of digits, labels said twice, values that are null: what the chart makes of it is still what was meant."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from testbed.chart_shapes import MINIMAL, of_kind, pods_of, the_one
+from testbed.helm_engine import Manifest, check, manifests
+
+FOREIGN = {"ServiceMonitor", "PrometheusRule"}
+MONITORED = {
+    "metrics": {
+        "serviceMonitor": {"enabled": True, "labels": {"release": "mine"}},
+        "prometheusRule": {"enabled": True},
+    }
+}
+
+
+def _made(**said: Any) -> list[Manifest]:
+    return manifests({**MINIMAL, **said})
+
+
+def test_labels_that_are_said_twice_are_there_once() -> None:
+    """YAML with a key twice is refused by some of those who apply it. The nearer one wins, and ours always."""
+    objects = _made(
+        commonLabels={"team": "a", "release": "theirs", "app.kubernetes.io/component": "other"},
+        receiver={"podLabels": {"team": "b", "app.kubernetes.io/name": "other"}},
+        **MONITORED,
+    )
+    pod = the_one(objects, "Deployment", "-receiver")["spec"]["template"]["metadata"]["labels"]
+    assert (pod["team"], pod["app.kubernetes.io/name"]) == ("b", "rollback-controller")
+    assert pod["app.kubernetes.io/component"] == "receiver"
+    (monitor,) = of_kind(objects, "ServiceMonitor")
+    assert (monitor["metadata"]["labels"]["release"], monitor["metadata"]["labels"]["team"]) == ("mine", "a")
+
+
+@pytest.mark.parametrize(("name", "namespace"), [("7", "1234"), ("true", "0x1f"), ("on", "1e3")])
+def test_names_that_yaml_takes_for_something_else_stay_names(name: str, namespace: str) -> None:
+    """Releases, namespaces and Secrets may be called 7; as a number Kubernetes takes them nowhere."""
+    said = {"targets": {"namespaces": [namespace]}, "credentials": {"existingSecret": "77"}, **MONITORED}
+    said["notify"] = {"123": {"existingSecret": "88"}}
+    for one in manifests({**MINIMAL, **said}, name=name, namespace=namespace):
+        labels = one["metadata"]["labels"]
+        assert labels["app.kubernetes.io/instance"] == name
+        assert one["metadata"]["namespace"] == namespace
+        if one["kind"] in FOREIGN:
+            assert all(isinstance(value, str) for value in labels.values())
+        else:
+            check(one, "1.31")
+
+
+def test_one_key_may_be_two_passwords() -> None:
+    """Redis and its Sentinels often share theirs."""
+    redis = {"sentinels": ["a:26379"], "master": "m", "existingSecret": "redis", "sentinelPasswordKey": "pw"}
+    objects = _made(valkey={"enabled": False}, redis={**redis, "passwordKey": "pw"})
+    for role in ("receiver", "worker"):
+        volumes = {one["name"]: one for one in pods_of(objects)[role]["volumes"]}
+        items = volumes["secrets"]["projected"]["sources"][0]["secret"]["items"]
+        assert {one["path"]: one["key"] for one in items} == {
+            "redis/password": "pw",
+            "redis/sentinel-password": "pw",
+        }
+
+
+def test_objects_are_taken_as_they_are_and_text_is_a_template() -> None:
+    """An alert's own template is none of Helm's."""
+    kept = {"kind": "ConfigMap", "metadata": {"name": "kept"}, "data": {"a": "{{ $labels.instance }}"}}
+    text = "kind: ConfigMap\nmetadata: {name: '{{ .Release.Name }}-more'}\n"
+    objects = _made(extraObjects=[kept, text])
+    assert the_one(objects, "ConfigMap", "kept")["data"] == kept["data"]
+    assert the_one(objects, "ConfigMap", "-more")["metadata"]["name"] == "rb-more"
+
+
+def test_a_probe_that_is_null_is_none() -> None:
+    (container,) = pods_of(_made(worker={"startupProbe": None}))["worker"]["containers"]
+    assert "startupProbe" not in container
+    assert "livenessProbe" in container
+
+
+def test_recreate_is_said_without_what_rolls() -> None:
+    """Kubernetes refuses both together, and the bounds are there by default."""
+    one = the_one(_made(worker={"strategy": {"type": "Recreate"}}), "Deployment", "-worker")
+    assert one["spec"]["strategy"] == {"type": "Recreate"}
+
+
+def test_a_pod_that_is_not_ready_may_always_be_evicted() -> None:
+    """While Redis is away no receiver is ready: the budget would keep every node from being drained."""
+    for version, policy in (("v1.26.0", None), ("v1.27.0", "AlwaysAllow"), ("v1.34.0", "AlwaysAllow")):
+        for one in of_kind(manifests(MINIMAL, kubernetes=version), "PodDisruptionBudget"):
+            assert one["spec"].get("unhealthyPodEvictionPolicy") == policy
+
+
+def test_valkey_is_found_at_one_address_and_mended_by_going_back() -> None:
+    """The pod's address would live on in DNS caches, and in order a pod that cannot start stays for ever."""
+    objects = _made()
+    assert "clusterIP" not in the_one(objects, "Service", "-valkey")["spec"]
+    assert the_one(objects, "StatefulSet", "-valkey")["spec"]["podManagementPolicy"] == "Parallel"
+
+
+def test_where_everything_out_is_closed_the_test_still_gets_out() -> None:
+    """A namespace that denies by default lets only out what a policy names: `helm test` has one as well."""
+    policies = of_kind(_made(networkPolicy={"egress": {"enabled": True}}), "NetworkPolicy")
+    (policy,) = (one for one in policies if one["metadata"]["name"].endswith("-test"))
+    ports = {port["port"] for rule in policy["spec"]["egress"] for port in rule["ports"]}
+    assert ports == {53, 5353, 6379, 8095}
+    assert not [one for one in of_kind(_made(), "NetworkPolicy") if one["metadata"]["name"].endswith("-test")]
