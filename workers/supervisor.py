@@ -34,6 +34,7 @@ _STEADY_S = 30
 _REFRESH_EVERY_S = 2
 _ASKED_TO_STOP = frozenset({signal.SIGTERM, signal.SIGINT})
 _OURS = frozenset({*_ASKED_TO_STOP, signal.SIGHUP})
+_HEALTH = "health"
 _fork = multiprocessing.get_context("fork")
 
 
@@ -58,7 +59,7 @@ def supervise(settings: Settings) -> int:
     settings.redis.password()
     settings.audit.keys()
     stopping, pulse = Stopping(), Pulse()
-    kept = [_Kept("health", run_health(pulse))] if settings.worker_listen else []
+    kept = [_Kept(_HEALTH, run_health(pulse))] if settings.worker_listen else []
     kept += [_Kept("reconciler", run_reconciler), _Kept("teller", run_teller)]
     kept += [_Kept("observer", run_observer)]
     kept += [_Kept("relearner", run_relearner)] if settings.alertmanager else []
@@ -121,9 +122,14 @@ def _main(one: _Kept, settings: Settings, house: House, supervisor: int) -> None
 
 
 def _stop(kept: list[_Kept], grace_s: float) -> int:
-    """Ask every process to stop, workers first in line; whoever outlives the grace period is killed."""
+    """Ask every process to stop, workers first in line; whoever outlives the grace period is killed.
+
+    Health goes on answering until the others are gone: alive, and not ready.
+    """
     log.info("supervisor.stopping")
-    running = [one.process for one in reversed(kept) if one.process is not None]
+    everyone = [one.process for one in reversed(kept) if one.process is not None]
+    health = [process for process in everyone if process.name == _HEALTH]
+    running = [process for process in everyone if process.name != _HEALTH]
     for process in running:
         if process.is_alive():
             process.terminate()
@@ -135,5 +141,8 @@ def _stop(kept: list[_Kept], grace_s: float) -> int:
             process.kill()
             process.join()
             code = 1
+    for process in health:
+        process.terminate()
+        process.join()
     log.info("supervisor.stopped")
     return code

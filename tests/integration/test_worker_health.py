@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import signal
 import urllib.error
 import urllib.request
@@ -40,3 +42,34 @@ def test_the_workers_say_whether_they_are_well(redis_server: Redis, tmp_path: Pa
         assert worker.process.wait(30) == 0
     with pytest.raises(urllib.error.URLError):
         _status(port, "/livez")
+
+
+def test_it_says_so_while_the_last_step_is_under_way(redis_server: Redis, tmp_path: Path) -> None:
+    """Alive, or who still looks would kill it in the middle; not ready, for it takes nothing on."""
+    port = free_port()
+    house = Installation(tmp_path, redis_server.url, RULES, INVENTORY, more={"worker_listen": f"127.0.0.1:{port}"})
+    with house.working() as worker:
+        until(lambda: _status(port, "/readyz") == 200, within_s=10, what="the machine is ready")
+        supervisor = worker.process.pid
+        last = int(_children(supervisor)[-1])
+        os.kill(last, signal.SIGSTOP)
+        try:
+            worker.process.send_signal(signal.SIGTERM)
+            until(lambda: _status(port, "/readyz") == 503, within_s=10, what="it is not ready any more")
+            until(
+                lambda: len(_children(supervisor)) == 2, within_s=20, what="two are left, it and the last worker"
+            )
+            assert _status(port, "/livez") == 200
+        finally:
+            os.kill(last, signal.SIGCONT)
+        assert worker.process.wait(30) == 0
+
+
+def _children(pid: int) -> list[str]:
+    """Name the children of a process that still run; one that nobody has buried yet does not."""
+    running = []
+    for one in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
+        with contextlib.suppress(FileNotFoundError):  # buried a moment ago
+            if Path(f"/proc/{one}/stat").read_text().rpartition(")")[2].split()[0] != "Z":
+                running.append(one)
+    return running
