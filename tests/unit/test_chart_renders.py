@@ -153,7 +153,7 @@ def test_the_schema_is_strict_and_complete() -> None:
     def same(known: dict[str, Any], values: Any, where: str) -> None:
         if "properties" not in known or not values:
             return
-        assert set(known["properties"]) - {"global"} == set(values), where
+        assert set(known["properties"]) - {"global", "enabled"} == set(values), where
         for name, below in values.items():
             same(known["properties"][name], below, f"{where}.{name}")
 

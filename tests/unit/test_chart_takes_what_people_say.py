@@ -50,6 +50,11 @@ def test_names_that_yaml_takes_for_something_else_stay_names(name: str, namespac
             check(one, "1.31")
 
 
+def test_it_may_be_a_part_of_another_chart() -> None:
+    """Which has `condition: rollback-controller.enabled`, and a `global` that all its parts see."""
+    assert _made(enabled=True, **{"global": {"imageRegistry": "registry.example.com"}}) == _made()
+
+
 def test_one_key_may_be_two_passwords() -> None:
     """Redis and its Sentinels often share theirs."""
     redis = {"sentinels": ["a:26379"], "master": "m", "existingSecret": "redis", "sentinelPasswordKey": "pw"}
