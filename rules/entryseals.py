@@ -1,7 +1,8 @@
-"""Seals of the entries of a journal under way: what one worker wrote, and another is about to go by.
+"""Seals of what one worker wrote and another is about to go by: entries of a journal, and digests that were seen.
 
-Each is a keyed sum (HMAC-SHA256) over the entry, the rollback it belongs to and the seal before it, so none can be
-made up, changed, moved to another place, or copied from another rollback. What was cut off at the end is not seen.
+Each is a keyed sum (HMAC-SHA256). An entry's is over the entry, the rollback it belongs to and the seal before it,
+so none can be made up, changed, moved to another place, or copied from another rollback. What was cut off at the
+end is not seen. A sighting's is over the instance, the revision and what that was seen to run.
 Pure: everything here is computed from values. docs/explanation/audit.md says what it proves, and what not.
 """
 
@@ -21,7 +22,8 @@ SEAL = "seal"
 BOUND = ("instance", "service", "host", "rule", "rule_digest", "by", "spec")
 """The fields of a record by which a plan is made, and which stand from its opening on."""
 
-_FOR = b"the entries of a journal under way"
+_ENTRIES = b"the entries of a journal under way"
+_SIGHTINGS = b"what a healthy revision was seen to run"
 
 
 def bound(record: Mapping[str, str]) -> str:
@@ -42,6 +44,21 @@ def holds(entry: Mapping[str, Any], rollback: str, before: str, key: Key) -> boo
     )
 
 
+def seal_of_sighting(instance: str, revision: str, seen: Mapping[str, Any], key: Key) -> dict[str, str]:
+    """Return the seal of what a revision, named with its workload's uid, was seen to run."""
+    return {"key": key.name, "mac": _sighting(instance, revision, seen, key)}
+
+
+def is_sighting(instance: str, revision: str, seen: Mapping[str, Any], keys: Mapping[str, Key]) -> bool:
+    """Whether a worker with one of these keys has seen that, there."""
+    key = keys.get(key_of(seen))
+    if key is None:
+        return False
+    return hmac.compare_digest(
+        _sighting(instance, revision, seen, key).encode(), mac_of(seen).encode("utf-8", "replace")
+    )
+
+
 def mac_of(entry: Mapping[str, Any]) -> str:
     """Return the sum in the seal that an entry bears; empty where it bears none."""
     return _word(entry, "mac")
@@ -59,12 +76,19 @@ def _word(entry: Mapping[str, Any], name: str) -> str:
 
 
 def _mac(entry: Mapping[str, Any], rollback: str, before: str, key: Key) -> str:
-    what = {
-        "rollback": rollback,
-        "before": before,
-        "entry": {name: value for name, value in entry.items() if name != SEAL},
-    }
-    own = hmac.new(key.secret, _FOR, hashlib.sha256).digest()  # ended rollbacks are sealed with the key itself
+    return _sum({"rollback": rollback, "before": before, "entry": _plain(entry)}, _ENTRIES, key)
+
+
+def _sighting(instance: str, revision: str, seen: Mapping[str, Any], key: Key) -> str:
+    return _sum({"instance": instance, "revision": revision, "seen": _plain(seen)}, _SIGHTINGS, key)
+
+
+def _plain(sealed: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in sealed.items() if name != SEAL}
+
+
+def _sum(what: Mapping[str, Any], purpose: bytes, key: Key) -> str:
+    own = hmac.new(key.secret, purpose, hashlib.sha256).digest()  # ended rollbacks are sealed with the key itself
     return hmac.new(own, _canonical(what), hashlib.sha256).hexdigest()
 
 

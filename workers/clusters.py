@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from controller.ledger import Ledger
 from controller.settings.clusters import ClusterSettings
 from controller.settings.numbers import Numbers
+from controller.settings.secrets import SecretUnreadable
 from rules.decisions import Reason
 from rules.errors import Permanent
 from rules.findings import Finding
 from rules.instances import WorkloadInstance
+from rules.seals import Key
 from rules.targets import Located
 from rules.workloads.by_hand import Wanted
 from workers.driver import Driver
@@ -33,6 +35,8 @@ class Clusters:
     settings: Mapping[str, ClusterSettings]
     numbers: Numbers
     ledger: Ledger
+    keys: Callable[[], Sequence[Key]] = tuple
+    """The keys by which what was seen is believed, as in `Site`."""
     _open: dict[tuple[int, str], Cluster] = field(default_factory=dict)
 
     def warm(self) -> None:
@@ -87,7 +91,14 @@ class Clusters:
             instance,
             params,
             rollback,
-            recorded=lambda: self.ledger.sightings.digests(instance.id),
+            recorded=lambda: self.recorded(instance.id),
             suspensions=self.ledger.suspensions,
             clock=clock,
         )
+
+    def recorded(self, instance: str) -> Mapping[str, Mapping[str, Mapping[str, str]]]:
+        """Return the digests that were seen while revisions of a workload were healthy, by its uid."""
+        try:
+            return self.ledger.sightings.digests(instance, self.keys())
+        except SecretUnreadable:  # no rollback begins then, and a look shows what it can
+            return {}

@@ -8,7 +8,7 @@ the clusters: neither waits for the other.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
@@ -20,14 +20,17 @@ from controller.ledger import Ledger, LedgerUnavailable, connect
 from controller.settings.clusters import clusters_in_force
 from controller.settings.house import House
 from controller.settings.numbers import Numbers
+from controller.settings.secrets import SecretUnreadable
 from controller.settings.settings import Settings
-from rules.errors import RollbackError
+from rules.decisions import Reason
+from rules.errors import Permanent, RollbackError
 from rules.limits import NO_POLICY
 from workers.keeping import Keeper
 from workers.scraping import UP, Built, Scraped, read_builds, read_up
 from workers.stopping import Stopping
 
 if TYPE_CHECKING:
+    from rules.seals import Key
     from rules.services import Inventory
     from workers.kubernetes.access import Cluster
     from workers.monitoring.prometheus import Prometheus
@@ -44,7 +47,7 @@ class Observer:
     """Sweeps clusters and hosts.
 
     `clusters` builds the client of each, anew for every sweep: credentials are rotated. `inventory` gives the one
-    in force, `prometheus` a client for one sweep, where one is configured.
+    in force, `prometheus` a client for one sweep, where one is configured. `keys` are read as those of a `Site`.
     """
 
     ledger: Ledger
@@ -53,6 +56,7 @@ class Observer:
     inventory: Callable[[], Inventory] | None = None
     prometheus: Callable[[], Prometheus] | None = None
     good_after_s: float = NO_POLICY.good_after_s
+    keys: Callable[[], Sequence[Key]] = tuple
     _troubles: dict[str, str] = field(default_factory=dict)
     """What is wrong with each cluster or host, or (under no name) with the ledger; said once."""
     _late: tuple[str, ...] = ()
@@ -108,7 +112,8 @@ class Observer:
 
         try:
             with closing(connect()) as cluster:
-                trouble = sweep(cluster, self.ledger.sightings, self._keeper(place_of(name)))
+                keeper = self._keeper(place_of(name))
+                trouble = sweep(cluster, self.ledger.sightings, keeper, sealed_by=self._key())
                 look_after_paused(cluster, self.ledger)
         except LedgerUnavailable:
             raise
@@ -117,6 +122,13 @@ class Observer:
             self.ledger.sightings.troubled(name, str(e))
         else:
             self._say(name, trouble, trouble)
+
+    def _key(self) -> Key | None:
+        """Return the key that seals what is seen. Without one that is configured nothing is noted."""
+        try:
+            return next(reversed(self.keys()), None)
+        except SecretUnreadable as e:
+            raise Permanent(Reason.NOT_SEALED, f"what runs cannot be sealed, so it is not noted: {e}") from e
 
     def _keeper(self, place: str) -> Keeper:
         scraped, blind = self._up()
@@ -182,6 +194,7 @@ def observer_of(settings: Settings, house: House) -> Observer:
         partial(_inventory, house),
         _prometheus(settings),
         settings.policy.good_after_s,
+        settings.audit.keys,
     )
 
 

@@ -64,7 +64,7 @@ def _clusters(settings: Settings, ledger: Ledger) -> Clusters | None:
         return None
     from workers.clusters import Clusters  # noqa: PLC0415
 
-    clusters = Clusters(found, settings.numbers, ledger)
+    clusters = Clusters(found, settings.numbers, ledger, settings.audit.keys)
     clusters.warm()
     return clusters
 

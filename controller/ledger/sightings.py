@@ -7,7 +7,7 @@ sweep went. All of it is overwritten by the next look, and any of it may be writ
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,7 +15,9 @@ import orjson
 
 from controller.ledger.connection import Client, Scripts, redis_now_ms, translated
 from controller.ledger.keys import SWEEPS, TROUBLES, UNSEEN, key
+from rules.entryseals import SEAL, is_sighting, seal_of_sighting
 from rules.instances import read_instance
+from rules.seals import Key
 
 _UNSEEN_MOST = 50
 _FORGOTTEN_S = 86_400
@@ -81,22 +83,37 @@ class Sightings:
             taken = self._client.set(name, mine, nx=True, px=max(round(for_s * 1000), 1))
             return bool(taken) or self._client.get(name) == mine  # the reply to our first try was lost
 
-    def note(self, instance: str, uid: str, revision: str, digests: Mapping[str, str], version: str) -> None:
+    def note(
+        self,
+        instance: str,
+        uid: str,
+        revision: str,
+        digests: Mapping[str, str],
+        version: str,
+        sealed_by: Key | None = None,
+    ) -> None:
         """Note what a healthy revision, named by its hash, runs; replaces what was noted of it before."""
-        seen = orjson.dumps({"digests": dict(digests), "version": version}, option=orjson.OPT_SORT_KEYS)
-        self._scripts.run("sight", instance, f"{uid}/{revision}", seen)
+        named, seen = f"{uid}/{revision}", {"digests": dict(digests), "version": version}
+        seal = {SEAL: seal_of_sighting(instance, named, seen, sealed_by)} if sealed_by else {}
+        self._scripts.run("sight", instance, named, orjson.dumps({**seen, **seal}, option=orjson.OPT_SORT_KEYS))
 
-    def seen(self, instance: str) -> tuple[Sighting, ...]:
-        """Return what was noted of one instance, the newest first."""
+    def seen(self, instance: str, keys: Sequence[Key] = ()) -> tuple[Sighting, ...]:
+        """Return what was noted of one instance, the newest first; with `keys` only what one of them sealed."""
         with translated():
             kept = self._client.hgetall(key("sightings", instance))
-        found = (_sighting(named, text) for named, text in kept.items())
-        return tuple(sorted(found, key=lambda sighting: sighting.at_ms, reverse=True))
+        by_name = {one.name: one for one in keys}
+        read = ((named, *text.partition(" ")[::2]) for named, text in kept.items())
+        found = [(named, int(at_ms), orjson.loads(text)) for named, at_ms, text in read]
+        believed = [one for one in found if not keys or is_sighting(instance, one[0], one[2], by_name)]
+        return tuple(sorted((_sighting(*one) for one in believed), key=lambda one: one.at_ms, reverse=True))
 
-    def digests(self, instance: str) -> Mapping[str, Mapping[str, Mapping[str, str]]]:
-        """Return the digests of one instance: uid → revision hash → container → digest."""
+    def digests(self, instance: str, keys: Sequence[Key] = ()) -> Mapping[str, Mapping[str, Mapping[str, str]]]:
+        """Return the digests of one instance: uid → revision hash → container → digest; `keys` as for `seen`.
+
+        They are written into pod templates, so where there is a key nobody's word counts but a worker's.
+        """
         found: dict[str, dict[str, Mapping[str, str]]] = {}
-        for sighting in self.seen(instance):
+        for sighting in self.seen(instance, keys):
             found.setdefault(sighting.uid, {})[sighting.hash] = sighting.digests
         return found
 
@@ -156,10 +173,9 @@ class Sightings:
         pipe.hset(where, cluster, b"%d " % redis_now_ms(self._client) + orjson.dumps(what))
 
 
-def _sighting(named: str, text: str) -> Sighting:
+def _sighting(named: str, at_ms: int, seen: Mapping[str, Any]) -> Sighting:
     uid, _, revision = named.rpartition("/")
-    at_ms, _, seen = text.partition(" ")
-    return Sighting(uid, revision, at_ms=int(at_ms), **orjson.loads(seen))
+    return Sighting(uid, revision, seen["digests"], seen["version"], at_ms)
 
 
 def _fresh(kept: Mapping[str, str], now_ms: int) -> dict[str, tuple[float, Any]]:

@@ -19,6 +19,7 @@ from controller.settings.clusters import ClusterSettings
 from controller.settings.numbers import Numbers
 from controller.settings.settings import Redis as RedisSettings
 from rules.errors import Permanent
+from rules.seals import Key
 from workers.keeping import Keeper
 from workers.kubernetes import access as product
 from workers.kubernetes import recording
@@ -65,10 +66,10 @@ def digest_of(cluster: Cluster, namespace: str, name: str) -> str:
     return str(image_id).rpartition("@")[2]
 
 
-def sweep(eu: Counted, ledger: Ledger, good_after_s: float = 86_400) -> str:
+def sweep(eu: Counted, ledger: Ledger, good_after_s: float = 86_400, key: Key | None = None) -> str:
     """Sweep once."""
     keeper = Keeper(ledger, f"kubernetes/{EU}", good_after_s).open()
-    return recording.sweep(eu, ledger.sightings, keeper)  # type: ignore[arg-type]
+    return recording.sweep(eu, ledger.sightings, keeper, sealed_by=key)  # type: ignore[arg-type]
 
 
 def swept(ledger: Ledger, eu: Counted, noted: Callable[[], bool]) -> None:
@@ -116,6 +117,21 @@ def test_a_sweep_in_which_nothing_happened_is_three_lists(
     cluster.patch("Deployment", namespace, "web", {"spec": {"replicas": 2}})
     cluster.wait_rolled_out("Deployment", namespace, "web")
     until(lambda: "pods" in _asked(eu, ledger), within_s=20, what="the workload is looked at again")
+
+
+def test_a_key_that_was_set_seals_what_runs_now(cluster: Cluster, namespace: str, ledger: Ledger) -> None:
+    """What was noted before it does not count, and what is healthy is looked at once more."""
+    cluster.roll(deployment("web", cluster.image("v1"), replicas=1), namespace)
+    eu, web = way(cluster.kubeconfig, namespace), instance(namespace, "deployment", "web")
+    swept(ledger, eu, lambda: bool(ledger.sightings.digests(web)))
+    until(lambda: _quiet(eu, ledger), within_s=20, what="it needs no other look")
+    key = Key.of(b"k" * 32)
+    assert ledger.sightings.digests(web, [key]) == {}
+    assert sweep(eu, ledger, key=key) == ""
+    assert ledger.sightings.digests(web, [key]) == ledger.sightings.digests(web) != {}
+    eu.asked.clear()
+    sweep(eu, ledger, key=key)
+    assert eu.asked == ["deployments", "statefulsets", "daemonsets"]
 
 
 def _asked(eu: Counted, ledger: Ledger) -> list[str]:

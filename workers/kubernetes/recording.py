@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from controller.ledger.sightings import Sightings
+    from rules.seals import Key
     from workers.keeping import Keeper
     from workers.kubernetes.access import Cluster
     from workers.kubernetes.live import Live
@@ -68,12 +69,20 @@ def says_rolled_out(kind: WorkloadKind, workload: Json) -> bool:
     return isinstance(judge(alone), Done)
 
 
-def sweep(cluster: Cluster, sightings: Sightings, keeper: Keeper, clock: Callable[[], float] = time.time) -> str:
+def sweep(
+    cluster: Cluster,
+    sightings: Sightings,
+    keeper: Keeper,
+    clock: Callable[[], float] = time.time,
+    *,
+    sealed_by: Key | None = None,
+) -> str:
     """Look a cluster over and note what is new; returns what it may not see, empty where it sees all.
 
+    What is noted is sealed with a key, where there is one.
     Raises `Transient` where the cluster does not answer, `Permanent` where it lets us see nothing at all.
     """
-    return _Sweep(cluster, sightings, keeper, clock).run()
+    return _Sweep(cluster, sightings, keeper, clock, sealed_by).run()
 
 
 @dataclass(slots=True)
@@ -82,6 +91,7 @@ class _Sweep:
     sightings: Sightings
     keeper: Keeper
     clock: Callable[[], float]
+    sealed_by: Key | None
     _troubles: list[str] = field(default_factory=list)
     _hidden: set[str] = field(default_factory=set)
     """The namespaces whose pods we may not see."""
@@ -92,8 +102,8 @@ class _Sweep:
         workloads = dict(self._workloads())
         marks = self.sightings.looked_at(self.cluster.name)
         before = {i: mark for i, mark in marks.items() if i in self.keeper.known}
-        changed = [(i, workload) for i, workload in workloads.items() if before.get(i.id) != _mark(workload)]
-        self.keeper.note(*(Unchanged(i.id) for i, w in workloads.items() if before.get(i.id) == _mark(w)))
+        changed = [(i, workload) for i, workload in workloads.items() if before.get(i.id) != self._mark(workload)]
+        self.keeper.note(*(Unchanged(i.id) for i, w in workloads.items() if before.get(i.id) == self._mark(w)))
         for instance, workload in sorted(changed, key=lambda one: one[0].id in before):  # the new ones first
             self._look(instance, workload)
         moving = {i.id: tags for i, w in workloads.items() if (tags := mutable_in(images(w["spec"]["template"])))}
@@ -137,7 +147,7 @@ class _Sweep:
             self._hidden.add(instance.namespace)
             return
         if self._note(instance, found):
-            self._looked_at[instance.id] = _mark(workload)
+            self._looked_at[instance.id] = self._mark(workload)
 
     def _note(self, instance: WorkloadInstance, found: Live) -> bool:
         """Note what was seen; returns whether it need not be looked at again before it changes."""
@@ -149,9 +159,12 @@ class _Sweep:
             return True  # it will be another one once it is
         verdict = judge(found)
         if isinstance(verdict, Done) and (seen := seen_running(found)):
-            self.sightings.note(instance.id, found.uid, seen.hash, seen.digests, seen.version)
+            said = (instance.id, found.uid, seen.hash, seen.digests, seen.version)
+            self.sightings.note(*said, sealed_by=self.sealed_by)
         return not isinstance(verdict, Waiting)  # its pods are a little ahead of what it says of itself
 
-
-def _mark(workload: Json) -> str:
-    return f"{workload['metadata']['uid']}/{workload['metadata'].get('resourceVersion', '')}"
+    def _mark(self, workload: Json) -> str:
+        """Name a workload as it is, and as it was sealed: with a new key it is looked at again."""
+        metadata = workload["metadata"]
+        by = f"/{self.sealed_by.name}" if self.sealed_by else ""
+        return f"{metadata['uid']}/{metadata.get('resourceVersion', '')}{by}"
