@@ -73,7 +73,14 @@ class Clusters:
         return find_wanted(self.cluster, tuple(self.settings), wanted)
 
     def reach(self, instance: WorkloadInstance, rollback: str, terms: Terms, clock: Callable[[], float]) -> Driver:
-        """Reach a workload for a rollback."""
+        """Reach a workload for a rollback; raises `Permanent` where the settings do not let us."""
+        allowed = self.settings[instance.cluster].namespaces if instance.cluster in self.settings else ()
+        if allowed and instance.namespace not in allowed:  # a record may name what nobody would have been let
+            message = (
+                f"namespace {instance.namespace} of cluster {instance.cluster} is none of those that the settings "
+                f"name ({', '.join(allowed)}): add it there, or cancel the rollback"
+            )
+            raise Permanent(Reason.WORKLOAD_UNKNOWN, message)
         params = Params(
             to=terms.to,
             restore=terms.restore,

@@ -115,6 +115,12 @@ def test_a_pause_is_kept(results: dict[str, dict[str, Any]]) -> None:
     assert broken(results, "a_pause_is_kept") == []
 
 
+def test_no_honest_worker_is_taken_for_a_stranger(results: dict[str, dict[str, Any]]) -> None:
+    """Every plan and step is sealed; whoever takes over, and whatever Redis forgot, finds the seals whole."""
+    ends = [end for name in SEEDS for end in results[name]["ends"]]
+    assert not [end for end in ends if "not-sealed" in end or "inventory-changed" in end]
+
+
 def test_much_failed_and_much_was_done(results: dict[str, dict[str, Any]]) -> None:
     """An invariant that holds because nothing happened would say nothing."""
     for name in SEEDS:

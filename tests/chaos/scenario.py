@@ -98,8 +98,16 @@ class Run:
             redis.url,
             cast.rule_file(),
             cast.inventory(shops, way),
-            more={"numbers": NUMBERS, "workers": 2, "policy": {"storm": {"services": 100, "within": "5m"}}},
+            more={
+                "numbers": NUMBERS,
+                "workers": 2,
+                "policy": {"storm": {"services": 100, "within": "5m"}},
+                "audit": {"key-file": "audit.key"},  # every takeover has to find the seals whole
+            },
         )
+        key = self.installed.folder / "audit.key"
+        key.write_text(f"{self.chance.getrandbits(256):064x}")
+        key.chmod(0o600)
         config = ("--config", str(self.installed.settings_file))
         self.ports = [self.installed.port, *([free_port()] if self.chance.random() < 0.5 else [])]
         self.machines = [

@@ -1,4 +1,7 @@
-"""Digests that were seen are written into pod templates: with a key, only what a worker has sealed is."""
+"""Digests that were seen are written into pod templates: with a key, only what a worker has sealed is.
+
+And no record leads to a namespace that the settings leave out.
+"""
 
 from __future__ import annotations
 
@@ -14,9 +17,13 @@ from controller.settings.clusters import ClusterSettings
 from controller.settings.numbers import Numbers
 from controller.settings.sealing import Audit
 from controller.settings.settings import Redis as RedisSettings
+from rules.decisions import Reason
+from rules.errors import Permanent
+from rules.instances import WorkloadInstance, WorkloadKind
 from rules.seals import Key
 from workers.clusters import Clusters
 from workers.observer import Observer
+from workers.terms import Terms
 
 WEB, OTHER = "kubernetes/eu/shop/deployment/web", "kubernetes/eu/shop/deployment/other"
 GOOD, EVIL = "sha256:" + "a" * 64, "sha256:" + "e" * 64
@@ -81,6 +88,18 @@ def test_a_worker_goes_by_its_keys(ledger: Ledger, redis_server: Redis, tmp_path
     assert clusters.recorded(WEB)["uid"]["6c5"] == {"app": GOOD}
     assert Clusters({}, Numbers(), ours).recorded(WEB)["uid"]["6c5"] == {"app": GOOD}
     ours.close()
+
+
+def test_no_record_leads_where_the_settings_do_not(ledger: Ledger, tmp_path: Path) -> None:
+    """The server refuses a person who names another namespace; whoever writes Redis is refused by the worker."""
+    settings = {"eu": ClusterSettings(kubeconfig=tmp_path, namespaces=("shop",))}
+    clusters = Clusters(settings, Numbers(), ledger)
+    away = WorkloadInstance("eu", "kube-system", WorkloadKind.DAEMONSET, "proxy")
+    with pytest.raises(Permanent) as refusal:
+        clusters.reach(away, "r1", Terms(), lambda: 0.0)
+    assert refusal.value.reason is Reason.WORKLOAD_UNKNOWN
+    assert "kube-system" in str(refusal.value)
+    clusters.reach(WorkloadInstance("eu", "shop", WorkloadKind.DAEMONSET, "proxy"), "r1", Terms(), lambda: 0.0)
 
 
 def test_the_observer_notes_nothing_that_it_cannot_seal(ledger: Ledger, tmp_path: Path) -> None:
