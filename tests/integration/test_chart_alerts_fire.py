@@ -54,6 +54,7 @@ TROUBLE: dict[str, tuple[Series, str]] = {
     "RuleUnknown": ({"alerts_awaiting_rule": ONE}, ""),
     "RulesBroken": ({"rules_last_reload_successful": STAYS}, ""),
     "NotificationsRefused": ({'notifications_total{code="401"}': RISES}, ""),
+    "NotificationsNotTaken": ({'notifications_total{code="202"}': SOME}, ""),
     "NotificationsTurnedAway": ({'notifications_turned_away_total{want_of="places"}': RISES}, ""),
     "AlertsTruncated": ({"alerts_truncated_total": BEGINS}, ""),
     "ClusterNotSeen": ({'cluster_seen_age_seconds{cluster="eu"}': MANY}, 'cluster="eu"'),
