@@ -46,7 +46,7 @@ def _about(settings: Settings, ledger: Ledger) -> Iterator[Finding]:
     if orphans:
         what = f"{counted(orphans, 'unfinished rollback')} had no entry in rc:due any more, and went on late."
         yield warns(what, "See who else writes to this Redis: no script of ours leaves one so.")
-    for waits in ledger.spreading.complaints():
+    for waits in (*ledger.spreading.complaints(), *ledger.health.left_alone()):
         yield from_message(Level.WARNS, waits, _LOG)
     yield from _observer(settings, ledger)
     yield from _relearner(settings, ledger)

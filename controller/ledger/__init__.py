@@ -7,7 +7,7 @@ from controller.ledger.connection import LedgerUnavailable
 from controller.ledger.episodes import Episode
 from controller.ledger.hands import Deed, Hands, LockHeld
 from controller.ledger.hearing import Answer, Heard, HeardAlert
-from controller.ledger.leases import Busy, Gone, Taken
+from controller.ledger.leases import Busy, Gone, Newer, Taken
 from controller.ledger.ledger import Ledger, connect, queue_client
 from controller.ledger.records import Counts, End, NewRollback, Opened, Rollback, State
 from controller.ledger.rollbacks import AskAgain, Hold, LeaseLost, MovedOn
@@ -34,6 +34,7 @@ __all__ = [
     "Look",
     "MovedOn",
     "NewRollback",
+    "Newer",
     "Opened",
     "PastArrival",
     "Rollback",

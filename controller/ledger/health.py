@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from controller.ledger.connection import Client, translated
 from controller.ledger.keys import DUE, ORPHANS, WORKERS, key
+from controller.ledger.newer import complaints
 
 _OLDEST = (6, 2)
 _WORKER_SILENT_S = 30
@@ -38,6 +39,10 @@ class Health:
             seconds = int(self._client.time()[0])
             heard = self._client.zcount(WORKERS, seconds - _WORKER_SILENT_S, "+inf")
         return () if heard else (_SILENCE,)
+
+    def left_alone(self) -> tuple[str, ...]:
+        """Say which rollbacks workers leave alone because a newer version wrote them."""
+        return complaints(self._client)
 
     def orphans(self) -> int:
         """Return how many unfinished rollbacks without an entry in `due` were woken since this ledger began."""

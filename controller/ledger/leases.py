@@ -9,6 +9,7 @@ import orjson
 
 from controller.ledger.connection import Scripts, pairs
 from controller.ledger.episodes import Episode
+from controller.ledger.records import FORMAT
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,11 @@ class Busy:
     holder: str
 
 
+@dataclass(frozen=True, slots=True)
+class Newer(Busy):
+    """A newer version wrote it, in a format that this one does not know; a worker of that version goes on."""
+
+
 class Gone:
     """There is nothing left to do for this id."""
 
@@ -53,9 +59,11 @@ class Leases:
         """Take the lease for `ident` (`kind` "rollback" or "notification") as `holder`, "<job>:<nonce>".
 
         A rollback's lease is its instance's; a notification's is its own. Where nothing is left to do for
-        the id, it is also taken off `due`.
+        the id, it is also taken off `due`. What a newer version wrote (`Newer`) is not touched, and stays due.
         """
-        answer = self._scripts.run("take", ident, holder, kind)
+        answer = self._scripts.run("take", ident, holder, kind, FORMAT)
+        if answer[0] == "newer":
+            return Newer(f"format {answer[1]}, where {FORMAT} is known here")
         if answer[0] == "gone":
             return Gone()
         if answer[0] == "busy":

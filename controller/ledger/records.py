@@ -12,6 +12,11 @@ import orjson
 
 from rules.workloads.disclosure import plan_shown
 
+FORMAT = 1
+"""The format of a rollback's record, plan and journal. Raised when a worker of the version before must not go on
+with what this one writes: a limit that it would ignore, a state or a kind of step that it does not know.
+"""
+
 
 class State(StrEnum):
     """Where a rollback is. docs/reference/protocol.md draws the moves between them."""
@@ -67,6 +72,7 @@ class NewRollback:
             "by": self.by,
             "why": self.why,
             "spec": orjson.dumps(dict(self.spec), option=orjson.OPT_SORT_KEYS).decode(),
+            "format": str(FORMAT),
         }
 
 

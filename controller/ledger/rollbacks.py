@@ -14,6 +14,7 @@ from controller.ledger.connection import Client, Scripts, translated
 from controller.ledger.doorbell import Doorbell
 from controller.ledger.ids import effect_of, new_id
 from controller.ledger.keys import HISTORY, UNFINISHED, key
+from controller.ledger.newer import nobody_comes
 from controller.ledger.records import End, NewRollback, Opened, Rollback, State
 from rules.decisions import Reason
 from rules.errors import Permanent
@@ -118,17 +119,20 @@ class Rollbacks:
     def cancel(self, ident: str, *, by: str, why: str, undone: bool = False) -> Rollback:
         """End what has not changed anything yet, or what is held. Raises `MovedOn` when it is too late.
 
-        With `undone` a person takes the change back: then what is being verified ends as well.
+        With `undone` a person takes the change back: then what is being verified ends as well. What a newer
+        version wrote, and none of its workers took for minutes, ends wherever it is.
         """
         rollback = self.get(ident)
         if rollback is None:
             raise MovedOn("")
         detail = f"{'undone' if undone else 'cancelled'} by {by}" + (f": {why}" if why else "")
+        newer = nobody_comes(self._client, ident)
         changed = rollback.state in (State.HELD, State.VERIFYING) and rollback.changed_ms is not None
+        changed = changed or (newer and rollback.committed_ms is not None)  # nobody here can tell
         nobody = Hold(ident, rollback.instance, "")
         fields = {"outcome": End.CANCELLED, "reason": Reason.CANCELLED, "detail": detail}
         untouched = (State.PLANNED, State.WAITING)
-        possible = (*untouched, State.HELD, *((State.VERIFYING,) if undone else ()))
+        possible = _ALIVE if newer else (*untouched, State.HELD, *((State.VERIFYING,) if undone else ()))
         # Only from where it was read: what is held by now may have been changed since, and nobody would say so.
         come_from = untouched if rollback.state in untouched else {rollback.state} & set(possible)
         ours = (effect_of(rollback.instance, rollback.our_arrival),) if changed and rollback.our_arrival else ()

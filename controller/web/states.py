@@ -53,6 +53,7 @@ def status_shown(ledger: Ledger, house: House) -> dict[str, Any]:
             *ledger.health.complaints(),
             *ledger.health.silence(),
             *ledger.spreading.complaints(),
+            *ledger.health.left_alone(),
             *ledger.sightings.not_seen(),
             *ledger.relearned.complaints(),
         ],

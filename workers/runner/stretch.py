@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import structlog
 
-from controller.ledger import Busy, End, Gone, LeaseLost, Rollback, State, Taken
+from controller.ledger import Busy, End, Gone, LeaseLost, Newer, Rollback, State, Taken
 from rules.decisions import Reason
 from rules.errors import NotYet, Permanent, RollbackError, Transient
 from rules.instances import read_instance
@@ -42,6 +42,9 @@ def run_stretch(site: Site, ident: str, job: str) -> None:
     taken = site.ledger.leases.take(ident, holder=job, kind="rollback")
     if isinstance(taken, Busy | Gone):
         log.info("rollback.left_alone", rollback=ident, because=type(taken).__name__.lower())
+        if isinstance(taken, Newer):
+            fix = "it waits for a worker of the version that wrote it: have one run"
+            log.warning("rollback.written_by_newer_version", rollback=ident, written=taken.holder, fix=fix)
         return
     with Lease(
         taken, since=since, numbers=site.numbers, keeper=site.lease_ledger, stopping=site.stopping

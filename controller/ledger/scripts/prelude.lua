@@ -22,6 +22,7 @@ end
 local function quiet(id)
   redis.call('ZREM', DUE, id)
   redis.call('HDEL', BELLS, id)
+  redis.call('HDEL', P .. 'newer', id)
 end
 
 local function holds(lease, token) return redis.call('GET', key('lease', lease)) == token end

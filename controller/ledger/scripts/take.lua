@@ -1,11 +1,21 @@
--- The lease on a rollback's instance, or on a notification, with all a worker needs to begin. ARGV: id, holder, kind.
+-- The lease on a rollback's instance, or on a notification, with all a worker needs to begin. ARGV: id, holder, kind,
+-- the format of records that the caller knows. A rollback of a newer one is left alone, and rung for again as ever; one
+-- that is taken is of the taker's from then on: it may write what an older version does not know.
 -- holder is '<job>:<nonce>': if the lease is ours by it, the reply to our first try was lost.
--- Returns {'busy', token} | {'gone'} | {'taken', lease, token, fence, now, record, journal, episodes, book, left}.
+-- Returns {'busy', token} | {'gone'} | {'newer', format} | {'taken', lease, token, fence, now, record, journal, episodes, book, left}.
 local id, holder, kind = ARGV[1], ARGV[2], ARGV[3]
 local record = key(kind, id)
 if redis.call('EXISTS', record) == 0 or redis.call('HGET', record, 'state') == 'ended' then
   quiet(id)
   return {'gone'}
+end
+local format, known = 1, tonumber(ARGV[4])
+if kind == 'rollback' then
+  format = tonumber(string.match(redis.call('HGET', record, 'format') or '', '^%d%d?%d?$') or '1')
+  if format > known then
+    redis.call('HSETNX', P .. 'newer', id, ms(now))
+    return {'newer', ms(format)}
+  end
 end
 local lease = kind == 'rollback' and redis.call('HGET', record, 'instance') or id
 local k = key('lease', lease)
@@ -21,7 +31,11 @@ if not token then
   redis.call('SET', k, token, 'PX', LEASE_TTL)
 end
 wake(id, now + LEASE_TTL + 250)          -- the holder's death rings
-if kind == 'rollback' then redis.call('HDEL', record, 'roused') end     -- who takes it sees what it was woken for
+if kind == 'rollback' then
+  redis.call('HDEL', record, 'roused')     -- who takes it sees what it was woken for
+  redis.call('HDEL', P .. 'newer', id)
+  if format < known then redis.call('HSET', record, 'format', ms(known)) end
+end
 redis.call('HSET', BELLS, id, string.match(redis.call('HGET', BELLS, id) or '1:', '^%d+') .. ':' .. ms(DUE_FIRST))
 
 local episodes = {}
