@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
 from testbed.chart_shapes import MINIMAL, of_kind, pods_of, the_one
-from testbed.helm_engine import Manifest, check, manifests
+from testbed.helm_engine import Manifest, check, manifests, refusal, render
 
 FOREIGN = {"ServiceMonitor", "PrometheusRule"}
 MONITORED = {
@@ -66,6 +67,24 @@ def test_one_key_may_be_two_passwords() -> None:
             "redis/password": "pw",
             "redis/sentinel-password": "pw",
         }
+
+
+def test_the_notes_ask_for_each_key_of_the_secret_once() -> None:
+    """`kubectl create secret` refuses a key twice; and a key of another Secret is none of this one."""
+    tokens = [
+        {"name": "a", "roles": ["alerts"], "key": "shared"},
+        {"name": "b", "roles": ["read"], "key": "shared", "existingSecret": "rollback-controller"},
+        {"name": "c", "roles": ["read"], "key": "elsewhere", "existingSecret": "other"},
+    ]
+    said = {**MINIMAL, "credentials": {"existingSecret": "rollback-controller", "tokens": tokens}}
+    notes = render(said)["NOTES.txt"]
+    assert re.findall(r"--from-literal=(\S+)=", notes) == ["shared", "redis-password"]
+
+
+@pytest.mark.parametrize("name", ["with.dots", "7th", "-"])
+def test_a_name_that_no_service_may_have_is_refused(name: str) -> None:
+    """Or Helm makes half of the objects before Kubernetes says so."""
+    assert "/fullnameOverride" in refusal({**MINIMAL, "fullnameOverride": name})
 
 
 def test_objects_are_taken_as_they_are_and_text_is_a_template() -> None:
