@@ -33,6 +33,7 @@ _HOSTS_WITHIN_S = 20
 _OF_HOSTS = "Look with `ssh` from the worker machine; docs/how-to/hosts.md has what it needs."
 _OF_ALERTMANAGER = "Correct `alertmanager` in the settings."
 _OF_PROMETHEUS = "Correct `prometheus` in the settings."
+_OF_RULES = "Bring the servers' rule files, settings and version to the machines of the workers."
 _OF_SEALS = "Give every worker machine the same key; docs/explanation/audit.md has the command that makes one."
 _NAMED_MOST = 12
 
@@ -41,6 +42,7 @@ def check(site: Site) -> dict[str, Any]:
     """Look, and answer with sections of findings, as `rules.findings` writes them."""
     site.house.refresh()
     sections = [
+        Section("Rules, as a worker sees them", tuple(_rules(site))),
         Section("Seals, as a worker sees them", tuple(_seals(site))),
         Section("Alertmanager, as a worker sees it", tuple(_alertmanager(site))),
         Section("Prometheus, as a worker sees it", tuple(_prometheus(site))),
@@ -48,6 +50,22 @@ def check(site: Site) -> dict[str, Any]:
         Section("Hosts, as a worker sees them", tuple(_hosts(site))),
     ]
     return {"by": platform.node(), "sections": [one.written() for one in sections if one.findings]}
+
+
+def _rules(site: Site) -> Iterator[Finding]:
+    """Say whether this worker has the rules by which servers go: what it does not know, it cannot carry out."""
+    for problem in site.house.errors:
+        yield wrong(f"It goes by older rules: {problem}", "Correct the file; it is read again by itself.")
+    in_force = site.ledger.spreading.in_force()
+    unknown = len(in_force - site.house.digests)
+    if unknown:
+        what = (
+            f"Servers go by {counted(unknown, 'rule')} that this worker does not know: alerts under them wait for "
+            "one that does. For two minutes after a change that means nothing."
+        )
+        yield warns(what, _OF_RULES)
+    elif in_force:
+        yield well(f"It knows the {counted(len(in_force), 'rule')} by which servers go.")
 
 
 def _seals(site: Site) -> Iterator[Finding]:

@@ -40,6 +40,10 @@ def headline(answer: dict[str, Any]) -> str:
         if found is not None:
             decision = found["decision"]
             return f"Nothing was changed. Rule {found['rule']}: {_decided(decision)}."
+    if any(rule.get("awaited_since") for alert in answer["alerts"] for rule in alert["rules"]):
+        return (
+            "Nothing was decided yet: no worker that looked knows the rule. `rollbackctl status` says what to do."
+        )
     if any(rule["matched"] for alert in answer["alerts"] for rule in alert["rules"]):
         return "Nothing was decided yet: a worker has still to look. Do workers run? `rollbackctl status` says."
     if answer["alerts"]:
@@ -66,11 +70,17 @@ def _alert(alert: dict[str, Any], now: datetime) -> Iterator[Line]:
     for rule in decided:
         yield from _rule(rule, now)
     for rule in matched:
-        yield Line(2, f"Rule {rule['rule']}: matches it, and has not decided: it came after the alert was heard")
+        yield Line(2, f"Rule {rule['rule']}: matches it, and {_undecided(rule, now)}")
     for rule in others[:_RULES_SHOWN]:
         yield Line(2, f"Rule {rule['rule']}: not about it: {rule['mismatch']}", dim=True)
     if len(others) > _RULES_SHOWN:
         yield Line(2, f"and {len(others) - _RULES_SHOWN} rules more that are not about it", dim=True)
+
+
+def _undecided(rule: dict[str, Any], now: datetime) -> str:
+    if rule.get("awaited_since"):
+        return f"waits for a worker that knows it, for {ago(rule['awaited_since'], now).removesuffix(' ago')}"
+    return "has not decided: it came after the alert was heard"
 
 
 def _episode(episode: dict[str, Any] | None, now: datetime) -> str:

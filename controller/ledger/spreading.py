@@ -44,6 +44,12 @@ class Spreading:
             count, first = int(self._client.zcard(AWAITING)), self._client.zrange(AWAITING, 0, 0, withscores=True)
         return Awaiting(count, max(0.0, (now_ms - first[0][1]) / 1000) if first else 0.0)
 
+    def awaited_ms(self, fingerprint: str, digest: str) -> int | None:
+        """Return since when an alert waits for a worker that knows this rule; None where it does not."""
+        with translated():
+            at = self._client.zscore(AWAITING, f"{fingerprint} {digest}")
+        return None if at is None else int(at)
+
     def complaints(self) -> tuple[str, ...]:
         """Say what waits so, and what ends that; nothing where nothing does."""
         waits = self.awaiting()

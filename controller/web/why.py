@@ -158,6 +158,10 @@ class Why:
         for rule in rules:
             rule["at"] = at.get(rule["rule_digest"])
             rule["followed"] = what_followed(self._ledger, known, rule) if known else None
+            waits = (
+                None if rule["decision"] else self._ledger.spreading.awaited_ms(fingerprint, rule["rule_digest"])
+            )
+            rule["awaited_since"] = iso(waits)
         return {
             "fingerprint": fingerprint,
             "labels": dict(labels or {}),

@@ -7,14 +7,17 @@ from pathlib import Path
 
 import orjson
 import pytest
+from testbed.alertmanager import alert, body
 from testbed.redis import Redis
 from testbed.shop_rules import ALERT, Book, rule
+from testbed.web_face import CANARY, web_face
 from testbed.worksite import WEB2, Shop
 
-from controller.ledger import End, Heard, HeardAlert, NewRollback, State
+from controller.ledger import End, Heard, HeardAlert, NewRollback, State, Taken
 from rules.decisions import Reason
 from rules.inventory import Host
 from rules.rule import Rule
+from workers.checking import check
 from workers.jobs import run
 from workers.site import Site
 
@@ -190,3 +193,32 @@ def test_a_rollback_whose_bell_comes_to_who_does_not_know_its_rule(
         else:
             assert after.outcome == End.REFUSED
             assert hear(site, NEW) == 1, "a server that goes by the rule asks again"
+
+
+def test_the_doctor_hears_from_a_worker_that_is_behind(shop: Shop) -> None:
+    """Before any alert has to wait: by a worker's own look at what servers go by."""
+    said = []
+    with shop.site() as site:
+        for in_force in ((), (OLD,), (OLD, NEW)):
+            site.ledger.spreading.announce(one.digest for one in in_force)
+            found = [one for one in check(site)["sections"] if one["title"].startswith("Rules")]
+            said.append([(one["level"], one["what"]) for section in found for one in section["findings"]])
+    assert said[:2] == [[], [("well", "It knows the 1 rule by which servers go.")]]
+    ((level, what),) = said[2]
+    assert (level, what.partition(":")[0]) == ("warns", "Servers go by 1 rule that this worker does not know")
+
+
+def test_why_tells_that_an_alert_waits_for_its_rule(tmp_path: Path, redis_server: Redis) -> None:
+    """Who asks why nothing is done is not told that a worker has still to look."""
+    with web_face(tmp_path, redis_server.url) as face:
+        entry = alert(CANARY)
+        assert face.notify(body(entry)).status_code == 202
+        with redis_server.client() as client:
+            (key,) = client.keys("rc:notification:*")
+            ident, (pair,) = key.split(":")[-1], [name for name in client.hkeys(key) if name[0] != "#"]
+        taken = face.ledger.leases.take(ident, holder="job:1", kind="notification")
+        assert isinstance(taken, Taken)
+        face.ledger.leases.release(ident, taken.token, ident, look_again_ms=1, awaiting=[pair])
+        answer = face.ask(f"/api/v1/why/{entry['fingerprint']}", "reader").json
+        (waits,) = [one["awaited_since"] for one in answer["alerts"][0]["rules"] if one["awaited_since"]]
+    assert waits.endswith("Z")

@@ -50,6 +50,12 @@ class Reading:
 
     rules: NoRules = field(default_factory=NoRules)
     inventory: Inventory | None = None
+    errors: tuple[str, ...] = ()
+
+    @property
+    def digests(self) -> frozenset[str]:
+        """The digests of its rules."""
+        return frozenset(rule.digest for rule in self.rules.rules)
 
     def refresh(self) -> bool:
         """Look whether files changed; there are none."""

@@ -156,6 +156,7 @@ def test_every_rule_is_told() -> None:
             rule("canary", decision=decision("hold", "cooldown", judgements=[HELD])),
             rule("old", in_force=False, decision=decision("refuse", "predates-release")),
             rule("late"),
+            rule("new", awaited_since="2026-11-21T03:56:00.000Z"),
             rule("other", matched=False, mismatch='severity="warning" does not hold: severity is "critical"'),
         )
     )
@@ -168,6 +169,7 @@ def test_every_rule_is_told() -> None:
         "    shop on web2: holds; it would go to v1.2.0 (cooldown)",
         "  Rule old: refuse (predates-release) (as it was then: it has changed since, or is gone)",
         "  Rule late: matches it, and has not decided: it came after the alert was heard",
+        "  Rule new: matches it, and waits for a worker that knows it, for 4 min",
         '  Rule other: not about it: severity="warning" does not hold: severity is "critical"',
     ):
         assert said in lines
