@@ -96,6 +96,21 @@ def test_objects_are_taken_as_they_are_and_text_is_a_template() -> None:
     assert the_one(objects, "ConfigMap", "-more")["metadata"]["name"] == "rb-more"
 
 
+@pytest.mark.parametrize(
+    ("key", "said", "modes"), [("tokenKey", "", "bearer"), ("passwordKey", "", "basic"), ("caKey", "tls", "tls")]
+)
+def test_keda_is_told_how_to_log_in(key: str, said: str, modes: str) -> None:
+    """It takes no notice of a TriggerAuthentication without."""
+    prometheus = {"url": "https://p", "existingSecret": "monitoring", key: "key"}
+    if key == "passwordKey":
+        prometheus["username"] = "us"
+    keda = {"enabled": True, "authenticationRef": "login", "authModes": said}
+    (scaled,) = of_kind(_made(prometheus=prometheus, worker={"autoscaling": {"keda": keda}}), "ScaledObject")
+    (trigger,) = scaled["spec"]["triggers"]
+    assert trigger["authenticationRef"] == {"name": "login"}
+    assert trigger["metadata"]["authModes"] == modes
+
+
 def test_a_probe_that_is_null_is_none() -> None:
     (container,) = pods_of(_made(worker={"startupProbe": None}))["worker"]["containers"]
     assert "startupProbe" not in container

@@ -67,6 +67,20 @@ REFUSED = {
         _redis(url="rediss://r/0", tls={"existingSecret": "tls", "caKey": ""}),
         "redis.tls.existingSecret is set and no key of it",
     ),
+    "an autoscaler that nobody answers": (
+        {
+            "prometheus": {"url": "https://p", "existingSecret": "monitoring", "tokenKey": "token"},
+            "worker": {"autoscaling": {"keda": {"enabled": True}}},
+        },
+        "set worker.autoscaling.keda.authenticationRef",
+    ),
+    "an autoscaler that keeps its login to itself": (
+        {
+            "prometheus": {"url": "https://p"},
+            "worker": {"autoscaling": {"keda": {"enabled": True, "authenticationRef": "login"}}},
+        },
+        "set worker.autoscaling.keda.authModes",
+    ),
     "an address that is none": (_service(headless=True, type="LoadBalancer"), "cannot be a LoadBalancer"),
     "a port that is nobody's": (_service(headless=True, port=80), "set receiver.service.port to"),
     "a node's port for one cluster": (_service(nodePort=30095), "set receiver.service.type=NodePort"),

@@ -146,6 +146,12 @@
 {{- $wrong = append $wrong (printf "worker.autoscaling.%s has more minReplicas than maxReplicas: set minReplicas to %d or less." $kind (int $auto.maxReplicas)) -}}
 {{- end -}}
 {{- end -}}
+{{- if and .keda.enabled (or $v.prometheus.tokenKey $v.prometheus.passwordKey) (not .keda.authenticationRef) -}}
+{{- $wrong = append $wrong "worker.autoscaling.keda asks Prometheus without the login of prometheus.existingSecret, which KEDA does not read: set worker.autoscaling.keda.authenticationRef to a TriggerAuthentication with it." -}}
+{{- end -}}
+{{- if and .keda.enabled .keda.authenticationRef (not (include "rc.kedaModes" $)) -}}
+{{- $wrong = append $wrong "KEDA logs in only in a way that it is told: set worker.autoscaling.keda.authModes to bearer, basic, tls or custom, as its authenticationRef has it." -}}
+{{- end -}}
 {{- if and .keda.enabled (not $v.prometheus.url) -}}
 {{- $wrong = append $wrong "worker.autoscaling.keda asks Prometheus for the length of the queue: set prometheus.url." -}}
 {{- end -}}
