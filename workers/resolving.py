@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 import structlog
 
-from controller.ledger import Busy, Episode, Gone, LeaseLost, NewRollback, Opened, Taken
+from controller.ledger import Busy, Episode, Gone, LeaseLost, LedgerUnavailable, NewRollback, Opened, Taken
 from controller.ledger.decisions import Decided
 from rules.alerts import Alert
 from rules.decisions import Decision, Outcome, Reason
@@ -207,7 +207,11 @@ class _Resolving:
 
     def _is_level(self) -> bool:
         if self._level is None:
-            self._level = has_what_servers_have(self.site)
+            try:
+                self._level = has_what_servers_have(self.site)
+            except LedgerUnavailable as e:  # what is decided beside this is written all the same, if it can be
+                log.warning("rules.in_force_unknown", error=str(e))
+                self._level = False
         return self._level
 
     def _tell_unknown(self, episode: Episode, digest: str) -> None:

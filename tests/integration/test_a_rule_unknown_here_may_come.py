@@ -125,6 +125,16 @@ def test_who_is_behind_the_servers_asks_no_old_rule_instead(shop: Shop) -> None:
     assert (rollback.rule, shop.running) == ("third", "v1.2.0")
 
 
+def test_who_cannot_tell_what_servers_go_by_waits(shop: Shop) -> None:
+    """Somebody wrote there what we never do: nothing is taken for gone, and what else is asked is decided."""
+    with shop.site() as site, shop.server.client() as client:
+        hear(site, OLD, NEW)
+        client.delete("rc:in-force")
+        client.set("rc:in-force", "x")
+        assert look(shop, site, later_ms=HOUR_MS) == ["allowed"]
+        assert site.ledger.spreading.awaiting().pairs == 1
+
+
 def test_an_alert_that_resolves_meanwhile_ends_so(shop: Shop) -> None:
     """Nobody waits for a rule to tell what to do about what is over."""
     with shop.site() as site:
