@@ -27,7 +27,7 @@ SERVICE = "rb-rollback-controller"
 HISTORY = f"sh.helm.release.v1.{NAME}."
 CLAIM = f"data-{SERVICE}-valkey-0"
 SECRET = "rollback-controller"
-KEYS = ("alertmanager", "operator", "reader", "redis-password")
+KEYS = ("alertmanager", "operator", "reader", "redis-password", "audit.key")
 KINDS = (
     *("Deployment", "StatefulSet", "ReplicaSet", "Pod", "Service", "ConfigMap", "Secret", "ServiceAccount"),
     *("Role", "RoleBinding", "PodDisruptionBudget", "HorizontalPodAutoscaler", "Job", "PersistentVolumeClaim"),
@@ -42,7 +42,7 @@ class Helm:
     cluster: Cluster
     namespace: str
     targets: Sequence[str]
-    tokens: dict[str, str] = field(default_factory=lambda: {key: secrets.token_hex(24) for key in KEYS})
+    tokens: dict[str, str] = field(default_factory=lambda: {key: secrets.token_hex(32) for key in KEYS})
 
     def prepare(self) -> None:
         """Do what the how-to asks for first: an image in a registry, and a Secret."""
@@ -85,6 +85,7 @@ class Helm:
             "credentials": {"existingSecret": SECRET, "tokens": tokens},
             "valkey": {"enabled": True, "resources": nothing},
             "targets": {"namespaces": list(self.targets), "clusterName": CLUSTER},
+            "audit": {"existingSecret": SECRET},
             "rules": {"files": {"canary.yaml": kube_rules()}},
             "numbers": {"group-interval-s": 1},
             "receiver": {"resources": nothing, **probes},
