@@ -10,6 +10,8 @@ import click
 
 from controller.cli.failures import Unusable
 
+_PIECE = 65_536
+
 
 @click.command("valkey")
 @click.option(
@@ -37,6 +39,7 @@ def command(*, data_dir: Path, password_file: Path, port: int, appendfsync: str,
         raise Unusable(str(error)) from error
     if not data_dir.is_dir() or not os.access(data_dir, os.W_OK | os.X_OK):
         raise Unusable(f"{data_dir} is no folder that we may write. Make it, owned by uid {os.getuid()}.")
+    _cut_zeros(data_dir)
     options = {
         **KEEPS,
         "port": str(port),
@@ -51,6 +54,33 @@ def command(*, data_dir: Path, password_file: Path, port: int, appendfsync: str,
     _give_as_input("".join(f"{name} {value}\n" for name, value in options.items()))
     binary = str(get_binary_path())
     os.execv(binary, [binary, "-"])  # noqa: S606 - the same process goes on: signals reach it
+
+
+def _cut_zeros(folder: Path) -> None:
+    """Cut off the zeros with which a power loss may end the newest file: Valkey would refuse to read it, for ever.
+
+    A command ends with a line break, so zeros at the end were room for what never came to the disk. What is left
+    may end in the middle of a command, which Valkey cuts off by itself.
+    """
+    newest = max(
+        folder.glob("appendonlydir/*.incr.aof"), key=lambda path: int(path.name.split(".")[-3]), default=None
+    )
+    if newest is None:
+        return
+    with newest.open("r+b") as file:
+        size = length = file.seek(0, os.SEEK_END)
+        while length:
+            begin = max(0, length - _PIECE)
+            file.seek(begin)
+            kept = file.read(length - begin).rstrip(b"\0")
+            length = begin + len(kept)
+            if kept:
+                break
+        if length < size:
+            file.truncate(length)
+            click.echo(
+                f"{newest}: {size - length} zeros were cut off its end, as a power loss leaves them", err=True
+            )
 
 
 def _quoted(value: str) -> str:

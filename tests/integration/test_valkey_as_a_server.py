@@ -71,6 +71,31 @@ def test_it_keeps_what_it_is_given_and_shows_nobody_its_password(folder: Path) -
         assert client.get("kept") == "yes"
 
 
+@pytest.mark.parametrize("lost", [0, 17])
+def test_a_power_loss_does_not_keep_it_from_starting(folder: Path, lost: int) -> None:
+    """The end of its file may be missing, be zeros, or both: all before it is there, and it is written on."""
+    port = free_port()
+    with _server(folder, port) as process, _client(port) as client:
+        until(lambda: _answers(client), within_s=20, what="Valkey")
+        for name in ("first", "last"):
+            client.set(name, "yes\0\0")
+        process.terminate()  # a kill may come before it has written
+        process.wait(20)
+    (written,) = folder.glob("data/appendonlydir/*.incr.aof")
+    content = written.read_bytes()
+    written.write_bytes(content[: len(content) - lost] + bytes(100_000))
+    with _server(folder, port) as process, _client(port) as client:
+        until(lambda: _answers(client), within_s=20, what="Valkey after a power loss")
+        assert client.mget("first", "last") == ["yes\0\0", None if lost else "yes\0\0"]
+        client.set("after", "yes")
+        process.terminate()
+        process.wait(20)
+    assert "100000 zeros were cut off its end" in (folder / "log").read_text()
+    with _server(folder, port), _client(port) as client:
+        until(lambda: _answers(client), within_s=20, what="Valkey again")
+        assert client.get("after") == "yes"
+
+
 def test_it_says_what_it_lacks(folder: Path) -> None:
     """A password, and a folder that it may write."""
     (folder / "password").write_text("")
