@@ -10,9 +10,12 @@
 # A machine without a package index gives the locked wheels along: --build-context wheels=FOLDER and
 # --build-arg PIP_NO_INDEX=1.
 
+# A build that must be the same again gives it by its digest: --build-arg BASE=…@sha256:….
+ARG BASE=docker.io/library/python:3.11-slim-bookworm
+
 FROM scratch AS wheels
 
-FROM docker.io/library/python:3.11-slim-bookworm AS build
+FROM ${BASE} AS build
 ARG PIP_NO_INDEX
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_ROOT_USER_ACTION=ignore PYTHONDONTWRITEBYTECODE=1
 WORKDIR /build
@@ -34,6 +37,7 @@ COPY docker/assemble_root.py ./
 RUN python3 assemble_root.py --into /image --environment /opt/rollback-controller
 
 FROM scratch
+ARG BASE
 ARG VERSION=0.1.0
 ARG REVISION=unknown
 ARG SOURCE=https://example.com/rollback-controller
@@ -44,7 +48,7 @@ LABEL org.opencontainers.image.title="rollback-controller" \
       org.opencontainers.image.revision="${REVISION}" \
       org.opencontainers.image.source="${SOURCE}" \
       org.opencontainers.image.licenses="${LICENSES}" \
-      org.opencontainers.image.base.name="docker.io/library/python:3.11-slim-bookworm"
+      org.opencontainers.image.base.name="${BASE}"
 COPY --from=build /image/system /
 COPY --from=build /image/product /
 ENV PATH=/opt/rollback-controller/bin \

@@ -6,8 +6,9 @@ Redis is not asked: a restart would not bring it back, and workers take part aga
 from __future__ import annotations
 
 import socket
+import sys
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import structlog
 
@@ -49,6 +50,11 @@ def serve_health(address: tuple[str, int], pulse: Pulse) -> None:
     class Server(ThreadingHTTPServer):
         address_family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
         daemon_threads = True
+
+        def handle_error(self, request: Any, client_address: Any) -> None:
+            """Say nothing of one who hung up before the answer."""
+            if not isinstance(sys.exception(), OSError):
+                super().handle_error(request, client_address)
 
     with Server(address, Handler) as server:
         log.info("health.listening", address=f"{address[0]}:{server.server_address[1]}")

@@ -318,9 +318,6 @@ class _Resolving:
             return Decision(Outcome.ASK, reason, detail, opened)
         return Decision(Outcome.ROLL_BACK, Reason.ALLOWED, detail, opened)
 
-    def _waits_behind(self, has: _Has, episode: Episode, rule: Rule) -> bool:
-        return self.site.ledger.rollbacks.wait_behind(has.id, episode.fingerprint, rule.digest)
-
     def _open(self, episode: Episode, rule: Rule, located: Located, terms: Terms) -> Opened:
         new = NewRollback(
             instance=located.instance.id,

@@ -83,7 +83,7 @@ def product_image() -> ProductImage:
 def base_name() -> str:
     """Return the name that the Dockerfile's build starts from."""
     lines = (REPOSITORY / "Dockerfile").read_text().splitlines()
-    return next(line.split()[1] for line in lines if line.startswith("FROM ") and line.endswith(" AS build"))
+    return next(line.partition("=")[2] for line in lines if line.startswith("ARG BASE="))
 
 
 def wheels(root: Path) -> Path:

@@ -144,3 +144,23 @@ def test_where_everything_out_is_closed_the_test_still_gets_out() -> None:
     ports = {port["port"] for rule in policy["spec"]["egress"] for port in rule["ports"]}
     assert ports == {53, 5353, 6379, 8095}
     assert not [one for one in of_kind(_made(), "NetworkPolicy") if one["metadata"]["name"].endswith("-test")]
+
+
+def test_two_releases_in_one_namespace_can_be_told_apart() -> None:
+    """By whatever their scrape says of them: by default the namespace does."""
+    metrics = {"matchers": 'job="rb"', "prometheusRule": {"enabled": True}}
+    keda = {"autoscaling": {"keda": {"enabled": True}}}
+    objects = _made(metrics=metrics, prometheus={"url": "http://p"}, worker=keda)
+    (rule,) = of_kind(objects, "PrometheusRule")
+    for alert in rule["spec"]["groups"][0]["rules"]:
+        assert '{namespace="rollback", job="rb"' in alert["expr"]
+    (scaled,) = of_kind(objects, "ScaledObject")
+    assert '{namespace="rollback", job="rb"}' in scaled["spec"]["triggers"][0]["metadata"]["query"]
+    assert "/metrics/matchers" in refusal({**MINIMAL, "metrics": {"matchers": "job=rb"}})
+
+
+def test_the_test_runs_where_the_receiver_may() -> None:
+    """On nodes that take nobody else it would wait until its time is over."""
+    tolerations = [{"key": "dedicated", "operator": "Exists"}]
+    (pod,) = of_kind(_made(receiver={"tolerations": tolerations, "nodeSelector": {"pool": "ops"}}), "Pod")
+    assert (pod["spec"]["tolerations"], pod["spec"]["nodeSelector"]) == (tolerations, {"pool": "ops"})

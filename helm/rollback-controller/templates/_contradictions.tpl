@@ -1,5 +1,5 @@
 {{/* Values that cannot be meant together. Every sentence says what to set; all of them are shown at once. */}}
-{{- define "rc.contradictions" -}}
+{{- define "rollback-controller.contradictions" -}}
 {{- $v := .Values -}}
 {{- $wrong := list -}}
 
@@ -19,10 +19,10 @@
 {{- end -}}
 {{- end -}}
 
-{{- if and (not $v.valkey.enabled) (not (include "rc.hasOwnRedis" .)) -}}
+{{- if and (not $v.valkey.enabled) (not (include "rollback-controller.hasOwnRedis" .)) -}}
 {{- $wrong = append $wrong "No Redis at all: set redis.url (or redis.sentinels) to one that you have, or valkey.enabled=true for a small one of this chart." -}}
 {{- end -}}
-{{- if and $v.valkey.enabled (include "rc.hasOwnRedis" .) -}}
+{{- if and $v.valkey.enabled (include "rollback-controller.hasOwnRedis" .) -}}
 {{- $wrong = append $wrong "Two ledgers: keep either valkey.enabled=true or redis.url and redis.sentinels, and take the other away." -}}
 {{- end -}}
 {{- if and $v.valkey.enabled (ne (int $v.valkey.replicas) 1) -}}
@@ -30,8 +30,8 @@
 {{- end -}}
 {{- $limit := dig "limits" "memory" "" $v.valkey.resources -}}
 {{- if and $v.valkey.enabled $limit -}}
-{{- $most := include "rc.bytes" $v.valkey.maxmemory | float64 -}}
-{{- if or (eq $most 0.0) (gt (mulf $most 2.0) (include "rc.bytes" $limit | float64)) -}}
+{{- $most := include "rollback-controller.bytes" $v.valkey.maxmemory | float64 -}}
+{{- if or (eq $most 0.0) (gt (mulf $most 2.0) (include "rollback-controller.bytes" $limit | float64)) -}}
 {{- $wrong = append $wrong (printf "Valkey would be killed before it is full, with a limit of %v for %s of data: it needs as much again while it writes its file anew. Set valkey.resources.limits.memory to twice valkey.maxmemory or more." $limit (eq $most 0.0 | ternary "any amount" $v.valkey.maxmemory)) -}}
 {{- end -}}
 {{- end -}}
@@ -75,13 +75,13 @@
 {{- if and $v.targets.inCluster (hasKey $v.clusters $v.targets.clusterName) -}}
 {{- $wrong = append $wrong (printf "Two clusters are called %s: give targets.clusterName or the entry under clusters another name." $v.targets.clusterName) -}}
 {{- end -}}
-{{- if not (or $v.targets.inCluster $v.clusters (include "rc.hasInventory" .)) -}}
+{{- if not (or $v.targets.inCluster $v.clusters (include "rollback-controller.hasInventory" .)) -}}
 {{- $wrong = append $wrong "Nothing to roll back: set targets.inCluster=true with targets.namespaces, or name clusters, or give an inventory of hosts." -}}
 {{- end -}}
 {{- if and $v.inventory.content $v.inventory.existingConfigMap -}}
 {{- $wrong = append $wrong "Two inventories: keep either inventory.content or inventory.existingConfigMap." -}}
 {{- end -}}
-{{- if include "rc.hasInventory" . -}}
+{{- if include "rollback-controller.hasInventory" . -}}
 {{- if not $v.ssh.existingSecret -}}
 {{- $wrong = append $wrong "There are hosts and no key to reach them: set ssh.existingSecret to a Secret with the private key. This makes one: kubectl create secret generic rollback-ssh --from-file=id_ed25519" -}}
 {{- end -}}
@@ -121,8 +121,8 @@
 
 {{- range $role := list "receiver" "worker" -}}
 {{- $pdb := (index $v $role).pdb -}}
-{{- $least := include "rc.pdbBound" (dict "pdb" $pdb "bound" "minAvailable") -}}
-{{- $away := include "rc.pdbBound" (dict "pdb" $pdb "bound" "maxUnavailable") -}}
+{{- $least := include "rollback-controller.pdbBound" (dict "pdb" $pdb "bound" "minAvailable") -}}
+{{- $away := include "rollback-controller.pdbBound" (dict "pdb" $pdb "bound" "maxUnavailable") -}}
 {{- $pods := int (index $v $role).replicas -}}
 {{- if eq $role "worker" -}}
 {{- range $v.worker.autoscaling }}{{ if .enabled }}{{ $pods = int .minReplicas }}{{ end }}{{ end -}}
@@ -149,7 +149,7 @@
 {{- if and .keda.enabled (or $v.prometheus.tokenKey $v.prometheus.passwordKey) (not .keda.authenticationRef) -}}
 {{- $wrong = append $wrong "worker.autoscaling.keda asks Prometheus without the login of prometheus.existingSecret, which KEDA does not read: set worker.autoscaling.keda.authenticationRef to a TriggerAuthentication with it." -}}
 {{- end -}}
-{{- if and .keda.enabled .keda.authenticationRef (not (include "rc.kedaModes" $)) -}}
+{{- if and .keda.enabled .keda.authenticationRef (not (include "rollback-controller.kedaModes" $)) -}}
 {{- $wrong = append $wrong "KEDA logs in only in a way that it is told: set worker.autoscaling.keda.authModes to bearer, basic, tls or custom, as its authenticationRef has it." -}}
 {{- end -}}
 {{- if and .keda.enabled (not $v.prometheus.url) -}}
@@ -189,16 +189,16 @@
 {{- if and $v.targets.inCluster (not $v.worker.serviceAccount.create) (not $v.worker.serviceAccount.name) -}}
 {{- $wrong = append $wrong "The rights would go to every pod of the namespace that names no service account: set worker.serviceAccount.name to one that is there, or worker.serviceAccount.create=true." -}}
 {{- end -}}
-{{- if and $v.targets.inCluster (eq (include "rc.serviceAccount" (dict "root" . "role" "receiver")) (include "rc.serviceAccount" (dict "root" . "role" "worker"))) $v.worker.serviceAccount.name -}}
+{{- if and $v.targets.inCluster (eq (include "rollback-controller.serviceAccount" (dict "root" . "role" "receiver")) (include "rollback-controller.serviceAccount" (dict "root" . "role" "worker"))) $v.worker.serviceAccount.name -}}
 {{- $wrong = append $wrong "The receiver would have the workers' rights: give receiver.serviceAccount.name and worker.serviceAccount.name different names." -}}
 {{- end -}}
 
 {{- with $v.networkPolicy -}}
 {{- if and .enabled .egress.enabled -}}
-{{- if and (include "rc.hasOwnRedis" $) (not .egress.redis) -}}
+{{- if and (include "rollback-controller.hasOwnRedis" $) (not .egress.redis) -}}
 {{- $wrong = append $wrong "networkPolicy.egress.enabled lets nobody reach your Redis: set networkPolicy.egress.redis to where it is, as `egress` of a NetworkPolicy." -}}
 {{- end -}}
-{{- if and (or (include "rc.hasInventory" $) $v.prometheus.url $v.alertmanager.url $v.notify) (not .egress.workers) -}}
+{{- if and (or (include "rollback-controller.hasInventory" $) $v.prometheus.url $v.alertmanager.url $v.notify) (not .egress.workers) -}}
 {{- $wrong = append $wrong "networkPolicy.egress.enabled lets workers reach no host, monitoring or channel: set networkPolicy.egress.workers to where they are, as `egress` of a NetworkPolicy." -}}
 {{- end -}}
 {{- end -}}
@@ -219,7 +219,7 @@
 {{- end -}}
 
 {{/* An amount of memory as bytes, in Kubernetes' units or in Valkey's, where kb is 1024 and k is 1000. */}}
-{{- define "rc.bytes" -}}
+{{- define "rollback-controller.bytes" -}}
 {{- $said := toString . | lower -}}
 {{- $units := dict "" 1 "b" 1 "k" 1000 "kb" 1024 "ki" 1024 "m" 1000000 "mb" 1048576 "mi" 1048576 "g" 1000000000 "gb" 1073741824 "gi" 1073741824 "t" 1000000000000 "ti" 1099511627776 -}}
 {{- mulf (regexFind "^[0-9.]+" $said | float64) (index $units (regexFind "[a-z]*$" $said) | default 1 | float64) | printf "%.0f" -}}

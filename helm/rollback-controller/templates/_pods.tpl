@@ -1,5 +1,5 @@
 {{/* One entry of a projected volume: (dict "secret" NAME "items" (dict PATH KEY)); two files may be of one key. */}}
-{{- define "rc.projectedSecret" -}}
+{{- define "rollback-controller.projectedSecret" -}}
 - secret:
     name: {{ .secret | quote }}
     items:
@@ -9,9 +9,9 @@
 {{- end -}}
 
 {{/* The Redis password and its TLS files: server and workers need them. */}}
-{{- define "rc.redisSources" -}}
+{{- define "rollback-controller.redisSources" -}}
 {{- if .Values.valkey.enabled }}
-{{ include "rc.projectedSecret" (dict "secret" (include "rc.valkeySecret" .) "items" (dict "redis/password" .Values.valkey.passwordKey)) }}
+{{ include "rollback-controller.projectedSecret" (dict "secret" (include "rollback-controller.valkeySecret" .) "items" (dict "redis/password" .Values.valkey.passwordKey)) }}
 {{- else }}
 {{- with .Values.redis }}
 {{- $items := dict }}
@@ -20,33 +20,33 @@
 {{- with .sentinelPasswordKey }}
 {{- $_ := set $items "redis/sentinel-password" . }}
 {{- end }}
-{{ include "rc.projectedSecret" (dict "secret" .existingSecret "items" $items) }}
+{{ include "rollback-controller.projectedSecret" (dict "secret" .existingSecret "items" $items) }}
 {{- end }}
 {{- if .tls.existingSecret }}
 {{- $items := dict }}
 {{- with .tls.caKey }}{{ $_ := set $items "redis/ca.crt" . }}{{ end }}
 {{- with .tls.certKey }}{{ $_ := set $items "redis/tls.crt" . }}{{ end }}
 {{- with .tls.keyKey }}{{ $_ := set $items "redis/tls.key" . }}{{ end }}
-{{ include "rc.projectedSecret" (dict "secret" .tls.existingSecret "items" $items) }}
+{{ include "rollback-controller.projectedSecret" (dict "secret" .tls.existingSecret "items" $items) }}
 {{- end }}
 {{- end }}
 {{- end }}
 {{- end -}}
 
 {{/* Tokens and logins: the server alone needs them. */}}
-{{- define "rc.receiverSources" -}}
-{{- include "rc.redisSources" . }}
+{{- define "rollback-controller.receiverSources" -}}
+{{- include "rollback-controller.redisSources" . }}
 {{- range .Values.credentials.tokens }}
-{{ include "rc.projectedSecret" (dict "secret" (.existingSecret | default $.Values.credentials.existingSecret) "items" (dict (printf "tokens/%s" .name) .key)) }}
+{{ include "rollback-controller.projectedSecret" (dict "secret" (.existingSecret | default $.Values.credentials.existingSecret) "items" (dict (printf "tokens/%s" .name) .key)) }}
 {{- end }}
 {{- range .Values.credentials.basic }}
-{{ include "rc.projectedSecret" (dict "secret" (.existingSecret | default $.Values.credentials.existingSecret) "items" (dict (printf "logins/%s" .name) .key)) }}
+{{ include "rollback-controller.projectedSecret" (dict "secret" (.existingSecret | default $.Values.credentials.existingSecret) "items" (dict (printf "logins/%s" .name) .key)) }}
 {{- end }}
 {{- end -}}
 
 {{/* Monitoring, channels, the sealing key: the workers alone need them. */}}
-{{- define "rc.workerSources" -}}
-{{- include "rc.redisSources" . }}
+{{- define "rollback-controller.workerSources" -}}
+{{- include "rollback-controller.redisSources" . }}
 {{- range $name := list "prometheus" "alertmanager" }}
 {{- with index $.Values $name }}
 {{- if and .url .existingSecret }}
@@ -54,33 +54,33 @@
 {{- with .tokenKey }}{{ $_ := set $items (printf "%s/token" $name) . }}{{ end }}
 {{- with .passwordKey }}{{ $_ := set $items (printf "%s/password" $name) . }}{{ end }}
 {{- with .caKey }}{{ $_ := set $items (printf "%s/ca.crt" $name) . }}{{ end }}
-{{ include "rc.projectedSecret" (dict "secret" .existingSecret "items" $items) }}
+{{ include "rollback-controller.projectedSecret" (dict "secret" .existingSecret "items" $items) }}
 {{- end }}
 {{- end }}
 {{- end }}
 {{- range $name, $said := .Values.notify }}
-{{ include "rc.projectedSecret" (dict "secret" $said.existingSecret "items" (dict (printf "notify/%s" $name) ($said.key | default "urls"))) }}
+{{ include "rollback-controller.projectedSecret" (dict "secret" $said.existingSecret "items" (dict (printf "notify/%s" $name) ($said.key | default "urls"))) }}
 {{- end }}
 {{- with .Values.audit }}
 {{- if .existingSecret }}
-{{ include "rc.projectedSecret" (dict "secret" .existingSecret "items" (dict "audit/key" .key)) }}
+{{ include "rollback-controller.projectedSecret" (dict "secret" .existingSecret "items" (dict "audit/key" .key)) }}
 {{- end }}
 {{- end }}
 {{- end -}}
 
 {{/* The volumes of server or worker: (dict "root" $ "role" "receiver"). 288 is 0440 and 256 is 0400. */}}
-{{- define "rc.volumes" -}}
-{{- $full := include "rc.fullname" .root -}}
+{{- define "rollback-controller.volumes" -}}
+{{- $full := include "rollback-controller.fullname" .root -}}
 {{- $values := .root.Values -}}
 - name: settings
   configMap: {name: {{ $full }}-settings}
 - name: rules
   configMap: {name: {{ $values.rules.existingConfigMap | default (printf "%s-rules" $full) | quote }}}
-{{- if include "rc.hasInventory" .root }}
+{{- if include "rollback-controller.hasInventory" .root }}
 - name: inventory
   configMap: {name: {{ $values.inventory.existingConfigMap | default (printf "%s-inventory" $full) | quote }}}
 {{- end }}
-{{- with include (printf "rc.%sSources" .role) .root | trim }}
+{{- with include (printf "rollback-controller.%sSources" .role) .root | trim }}
 - name: secrets
   projected:
     defaultMode: 288
@@ -88,7 +88,7 @@
       {{- . | nindent 6 }}
 {{- end }}
 {{- if eq .role "worker" }}
-{{- if include "rc.hasInventory" .root }}
+{{- if include "rollback-controller.hasInventory" .root }}
 - name: ssh
   secret:
     secretName: {{ $values.ssh.existingSecret | quote }}
@@ -107,19 +107,19 @@
   emptyDir: {sizeLimit: {{ $values.tmpSizeLimit }}}
 {{- end -}}
 
-{{- define "rc.volumeMounts" -}}
-{{- $home := include "rc.home" .root -}}
+{{- define "rollback-controller.volumeMounts" -}}
+{{- $home := include "rollback-controller.home" .root -}}
 {{- $values := .root.Values -}}
 - {name: settings, mountPath: {{ $home }}/config, readOnly: true}
 - {name: rules, mountPath: {{ $home }}/rules, readOnly: true}
-{{- if include "rc.hasInventory" .root }}
+{{- if include "rollback-controller.hasInventory" .root }}
 - {name: inventory, mountPath: {{ $home }}/inventory, readOnly: true}
 {{- end }}
-{{- if include (printf "rc.%sSources" .role) .root | trim }}
+{{- if include (printf "rollback-controller.%sSources" .role) .root | trim }}
 - {name: secrets, mountPath: {{ $home }}/secrets, readOnly: true}
 {{- end }}
 {{- if eq .role "worker" }}
-{{- if include "rc.hasInventory" .root }}
+{{- if include "rollback-controller.hasInventory" .root }}
 - {name: ssh, mountPath: {{ $home }}/ssh, readOnly: true}
 - {name: known-hosts, mountPath: {{ $home }}/known-hosts, readOnly: true}
 {{- end }}
@@ -131,7 +131,7 @@
 {{- end -}}
 
 {{/* A security context; what is null is left to the platform. */}}
-{{- define "rc.context" -}}
+{{- define "rollback-controller.context" -}}
 {{- $context := dict -}}
 {{- range $key, $value := . -}}
 {{- if not (kindIs "invalid" $value) }}{{ $_ := set $context $key $value }}{{ end -}}
@@ -140,14 +140,14 @@
 {{- end -}}
 
 {{/* What makes pods start anew: the files that this chart writes. */}}
-{{- define "rc.checksums" -}}
-checksum/settings: {{ include "rc.settings" . | sha256sum }}
+{{- define "rollback-controller.checksums" -}}
+checksum/settings: {{ include "rollback-controller.settings" . | sha256sum }}
 checksum/rules: {{ .Values.rules.files | toJson | sha256sum }}
 checksum/inventory: {{ printf "%s\n%s" .Values.inventory.content .Values.ssh.knownHosts | sha256sum }}
 {{- end -}}
 
 {{/* Where a pod may run, and which of those it prefers: (dict "root" $ "said" .Values.receiver "component" "receiver") */}}
-{{- define "rc.scheduling" -}}
+{{- define "rollback-controller.scheduling" -}}
 {{- with .said.priorityClassName }}
 priorityClassName: {{ . }}
 {{- end }}
@@ -172,7 +172,7 @@ topologySpreadConstraints:
       {{- toYaml .labelSelector | nindent 6 }}
     {{- else }}
       matchLabels:
-        {{- include "rc.selector" $.root | nindent 8 }}
+        {{- include "rollback-controller.selector" $.root | nindent 8 }}
         app.kubernetes.io/component: {{ $.component }}
     {{- end }}
   {{- end }}
@@ -184,7 +184,7 @@ imagePullSecrets:
 {{- end -}}
 
 {{/* receiver or worker, as a Deployment: (dict "root" $ "role" "receiver" "command" "serve") */}}
-{{- define "rc.deployment" -}}
+{{- define "rollback-controller.deployment" -}}
 {{- $role := .role -}}
 {{- $ := .root -}}
 {{- $said := index $.Values .role -}}
@@ -192,7 +192,7 @@ imagePullSecrets:
 apiVersion: apps/v1
 kind: Deployment
 metadata:
-  {{- include "rc.metadata" (dict "root" $ "name" (printf "%s-%s" (include "rc.fullname" $) .role) "component" .role) | nindent 2 }}
+  {{- include "rollback-controller.metadata" (dict "root" $ "name" (printf "%s-%s" (include "rollback-controller.fullname" $) .role) "component" .role) | nindent 2 }}
 spec:
   {{- if not $autoscaled }}
   replicas: {{ int $said.replicas }}
@@ -202,22 +202,22 @@ spec:
     {{- (eq $said.strategy.type "Recreate" | ternary (omit $said.strategy "rollingUpdate") $said.strategy) | toYaml | nindent 4 }}
   selector:
     matchLabels:
-      {{- include "rc.selector" $ | nindent 6 }}
+      {{- include "rollback-controller.selector" $ | nindent 6 }}
       app.kubernetes.io/component: {{ .role }}
   template:
     metadata:
       labels:
-        {{- include "rc.labels" (dict "root" $ "component" .role "labels" $said.podLabels "pod" true) | nindent 8 }}
+        {{- include "rollback-controller.labels" (dict "root" $ "component" .role "labels" $said.podLabels "pod" true) | nindent 8 }}
       annotations:
-        {{- merge (include "rc.checksums" $ | fromYaml) ($said.podAnnotations | default dict) | toYaml | nindent 8 }}
+        {{- merge (include "rollback-controller.checksums" $ | fromYaml) ($said.podAnnotations | default dict) | toYaml | nindent 8 }}
     spec:
-      serviceAccountName: {{ include "rc.serviceAccount" (dict "root" $ "role" .role) | quote }}
+      serviceAccountName: {{ include "rollback-controller.serviceAccount" (dict "root" $ "role" .role) | quote }}
       automountServiceAccountToken: {{ and (eq .role "worker") $.Values.targets.inCluster }}
       enableServiceLinks: false  # their variables could be taken for settings
       terminationGracePeriodSeconds: {{ int $said.terminationGracePeriodSeconds }}
       securityContext:
-        {{- include "rc.context" $.Values.podSecurityContext | nindent 8 }}
-      {{- with include "rc.scheduling" (dict "root" $ "said" $said "component" .role) | trim }}
+        {{- include "rollback-controller.context" $.Values.podSecurityContext | nindent 8 }}
+      {{- with include "rollback-controller.scheduling" (dict "root" $ "said" $said "component" .role) | trim }}
       {{- . | nindent 6 }}
       {{- end }}
       {{- with $said.hostAliases }}
@@ -233,11 +233,11 @@ spec:
       {{- end }}
       containers:
         - name: {{ .role }}
-          image: {{ include "rc.image" $ | quote }}
+          image: {{ include "rollback-controller.image" $ | quote }}
           imagePullPolicy: {{ $.Values.image.pullPolicy }}
           args: [{{ .command }}]
           env:
-            - {name: ROLLBACK_CONFIG, value: {{ include "rc.home" $ }}/config/rollback.yaml}
+            - {name: ROLLBACK_CONFIG, value: {{ include "rollback-controller.home" $ }}/config/rollback.yaml}
             {{- with $said.extraEnv }}
             {{- toYaml . | nindent 12 }}
             {{- end }}
@@ -255,11 +255,11 @@ spec:
           {{- end }}
           {{- end }}
           securityContext:
-            {{- include "rc.context" $.Values.securityContext | nindent 12 }}
+            {{- include "rollback-controller.context" $.Values.securityContext | nindent 12 }}
           resources:
             {{- toYaml $said.resources | nindent 12 }}
           volumeMounts:
-            {{- include "rc.volumeMounts" (dict "root" $ "role" .role) | nindent 12 }}
+            {{- include "rollback-controller.volumeMounts" (dict "root" $ "role" .role) | nindent 12 }}
             {{- with $said.extraVolumeMounts }}
             {{- toYaml . | nindent 12 }}
             {{- end }}
@@ -267,7 +267,7 @@ spec:
         {{- toYaml . | nindent 8 }}
         {{- end }}
       volumes:
-        {{- include "rc.volumes" (dict "root" $ "role" .role) | nindent 8 }}
+        {{- include "rollback-controller.volumes" (dict "root" $ "role" .role) | nindent 8 }}
         {{- with $said.extraVolumes }}
         {{- toYaml . | nindent 8 }}
         {{- end }}

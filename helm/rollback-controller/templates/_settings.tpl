@@ -1,12 +1,12 @@
 {{/* Where things are, inside a pod. */}}
-{{- define "rc.home" -}}/etc/rollback-controller{{- end -}}
+{{- define "rollback-controller.home" -}}/etc/rollback-controller{{- end -}}
 
 {{/* The URL of an external Redis, with the files that TLS needs. */}}
-{{- define "rc.redisUrl" -}}
+{{- define "rollback-controller.redisUrl" -}}
 {{- $tls := .Values.redis.tls -}}
 {{- $files := list -}}
 {{- if $tls.existingSecret -}}
-{{- $at := printf "%s/secrets/redis" (include "rc.home" .) -}}
+{{- $at := printf "%s/secrets/redis" (include "rollback-controller.home" .) -}}
 {{- if $tls.caKey -}}{{- $files = append $files (printf "ssl_ca_certs=%s/ca.crt" $at) -}}{{- end -}}
 {{- if $tls.certKey -}}
 {{- $files = append $files (printf "ssl_certfile=%s/tls.crt" $at) -}}
@@ -21,13 +21,13 @@
 {{- end -}}
 {{- end -}}
 
-{{- define "rc.redisSettings" -}}
-{{- $secrets := printf "%s/secrets/redis" (include "rc.home" .) -}}
+{{- define "rollback-controller.redisSettings" -}}
+{{- $secrets := printf "%s/secrets/redis" (include "rollback-controller.home" .) -}}
 {{- if .Values.valkey.enabled -}}
-{{- dict "url" (printf "redis://%s-valkey:6379/0" (include "rc.fullname" .)) "password-file" (printf "%s/password" $secrets) | toYaml -}}
+{{- dict "url" (printf "redis://%s-valkey:6379/0" (include "rollback-controller.fullname" .)) "password-file" (printf "%s/password" $secrets) | toYaml -}}
 {{- else -}}
 {{- $redis := dict -}}
-{{- with include "rc.redisUrl" . }}{{ $_ := set $redis "url" . }}{{ end -}}
+{{- with include "rollback-controller.redisUrl" . }}{{ $_ := set $redis "url" . }}{{ end -}}
 {{- with .Values.redis.username }}{{ $_ := set $redis "username" . }}{{ end -}}
 {{- if .Values.redis.existingSecret }}{{ $_ := set $redis "password-file" (printf "%s/password" $secrets) }}{{ end -}}
 {{- with .Values.redis.sentinels }}{{ $_ := set $redis "sentinels" . }}{{ end -}}
@@ -40,9 +40,9 @@
 {{- end -}}
 
 {{/* prometheus or alertmanager: (dict "root" $ "name" "prometheus") */}}
-{{- define "rc.monitoringSettings" -}}
+{{- define "rollback-controller.monitoringSettings" -}}
 {{- $said := index .root.Values .name -}}
-{{- $secrets := printf "%s/secrets/%s" (include "rc.home" .root) .name -}}
+{{- $secrets := printf "%s/secrets/%s" (include "rollback-controller.home" .root) .name -}}
 {{- $settings := dict "url" $said.url "timeout-s" $said.timeoutSeconds -}}
 {{- with $said.receiver }}{{ $_ := set $settings "receiver" . }}{{ end -}}
 {{- with $said.username }}{{ $_ := set $settings "username" . }}{{ end -}}
@@ -54,7 +54,7 @@
 {{- $settings | toYaml -}}
 {{- end -}}
 
-{{- define "rc.clustersSettings" -}}
+{{- define "rollback-controller.clustersSettings" -}}
 {{- $clusters := dict -}}
 {{- if .Values.targets.inCluster -}}
 {{- $own := dict "in-cluster" true -}}
@@ -62,7 +62,7 @@
 {{- $_ := set $clusters .Values.targets.clusterName $own -}}
 {{- end -}}
 {{- range $name, $said := .Values.clusters -}}
-{{- $one := dict "kubeconfig" (printf "%s/clusters/%s/%s" (include "rc.home" $) $name ($said.key | default "kubeconfig")) -}}
+{{- $one := dict "kubeconfig" (printf "%s/clusters/%s/%s" (include "rollback-controller.home" $) $name ($said.key | default "kubeconfig")) -}}
 {{- with $said.context }}{{ $_ := set $one "context" . }}{{ end -}}
 {{- with $said.namespaces }}{{ $_ := set $one "namespaces" . }}{{ end -}}
 {{- if $said.insecureSkipTLSVerify }}{{ $_ := set $one "insecure-skip-tls-verify" true }}{{ end -}}
@@ -72,8 +72,8 @@
 {{- end -}}
 
 {{/* rollback.yaml, as docs/reference/settings.md describes it */}}
-{{- define "rc.settings" -}}
-{{- $home := include "rc.home" . -}}
+{{- define "rollback-controller.settings" -}}
+{{- $home := include "rollback-controller.home" . -}}
 rules: [{{ $home }}/rules]
 inventory: {{ $home }}/inventory/inventory.yaml
 listen: {{ printf "%s:%d" .Values.receiver.listenAddress (int .Values.receiver.containerPort) | quote }}
@@ -82,7 +82,7 @@ workers: {{ int .Values.worker.processes }}
 body-max: {{ .Values.bodyMax | quote }}
 log: {level: {{ .Values.log.level }}, format: {{ .Values.log.format }}}
 redis:
-  {{- include "rc.redisSettings" . | nindent 2 }}
+  {{- include "rollback-controller.redisSettings" . | nindent 2 }}
 auth:
   tokens:
     {{- range .Values.credentials.tokens }}
@@ -105,12 +105,12 @@ auth:
   {{- end }}
 {{- if or .Values.targets.inCluster .Values.clusters }}
 clusters:
-  {{- include "rc.clustersSettings" . | nindent 2 }}
+  {{- include "rollback-controller.clustersSettings" . | nindent 2 }}
 {{- end }}
 {{- range list "prometheus" "alertmanager" }}
 {{- if (index $.Values .).url }}
 {{ . }}:
-  {{- include "rc.monitoringSettings" (dict "root" $ "name" .) | nindent 2 }}
+  {{- include "rollback-controller.monitoringSettings" (dict "root" $ "name" .) | nindent 2 }}
 {{- end }}
 {{- end }}
 {{- with .Values.notify }}
