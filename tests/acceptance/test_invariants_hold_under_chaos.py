@@ -127,8 +127,8 @@ def test_much_failed_and_much_was_done(results: dict[str, dict[str, Any]]) -> No
         one = results[name]
         assert one["kills"] > 0
         assert sum(one["faults"].values()) >= 10
-        assert one["accepted"] >= 12
-        assert one["effects"] >= 6
+        assert one["accepted"] >= 6
+        assert one["effects"] >= 3
 
 
 def test_without_its_safeties_the_same_is_seen_to_break(results: dict[str, dict[str, Any]]) -> None:

@@ -113,6 +113,11 @@ def site(tmp_path_factory: pytest.TempPathFactory, cluster: Cluster) -> Iterator
         yield Campaigns(installed, KubeShop(cluster, namespace), told)
 
 
+def waiting(site: Campaigns) -> list[str]:
+    """Return what each that has not begun waits for."""
+    return [one["reason"] for one in site.states("wide").values() if one["state"] not in STARTED]
+
+
 def test_twelve_canaries_go_back_in_waves_of_one_six_and_twelve(site: Campaigns) -> None:
     """All of them alert; each wave waits until all before it have recovered. People hear of one campaign."""
     site.bad_canaries("wide", *TWELVE)
@@ -126,8 +131,11 @@ def test_twelve_canaries_go_back_in_waves_of_one_six_and_twelve(site: Campaigns)
         )
         until(lambda: len(site.states("wide")) == len(TWELVE), within_s=30, what="all are opened")
         stays(lambda n=size: len(site.gone_back(*TWELVE)) == n, for_s=1, what=f"{size} and no more have gone back")
-        waiting = [one["reason"] for one in site.states("wide").values() if one["state"] not in STARTED]
-        assert waiting == ["wave"] * (len(TWELVE) - size)
+        until(
+            lambda n=size: waiting(site) == ["wave"] * (len(TWELVE) - n),
+            within_s=30,
+            what="the others wait",
+        )
         gone = site.verifying("wide")
         recovered += gone
         site.notify(*(resolved(alerts[name]) for name in gone))

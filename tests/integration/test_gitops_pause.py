@@ -358,7 +358,7 @@ def test_an_owner_that_is_gone_is_taken_off_the_list(cluster: Cluster, namespace
     until_patched(one, one.planned())
     (listed,) = ledger.suspensions.list()
     noted = {key: value for key, value in asdict(listed).items() if key not in ("instance", "age_s")}
-    ledger.suspensions.note(listed.instance, {**noted, "path": listed.path.replace("/v1/", "/v1beta9/")})
+    ledger.suspensions.note(listed.instance, {**noted, "path": listed.path.replace("/v1/", "/v1beta1/")})
     look_after_paused(one.api, ledger)
     assert "served in other versions now (v1)" in ledger.suspensions.list()[0].says
     ledger.suspensions.note(listed.instance, noted)

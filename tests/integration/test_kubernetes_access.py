@@ -423,7 +423,7 @@ def test_the_proxy_of_a_kubeconfig_is_gone_through(
     monkeypatch.setenv("NO_PROXY", "*")
     with tunnel() as proxy:
         file = configured(api.url, {"token": "t0ken"}, **{"proxy-url": f"http://127.0.0.1:{proxy.port}"})
-        cluster = connect_cluster("eu", ClusterSettings(kubeconfig=file), NUMBERS)
+        cluster = connect_cluster("eu", ClusterSettings(kubeconfig=file), Numbers())
         cluster.get(DEPLOYMENT)
         cluster.close()
         assert [line.split()[:2] for line in proxy.asked] == [["CONNECT", f"127.0.0.1:{api.port}"]]

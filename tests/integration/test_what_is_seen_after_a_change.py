@@ -327,8 +327,8 @@ def test_a_silenced_alert_is_neither_over_nor_evidence(world: World, look: Any) 
 
 def test_trap_06_alertmanager_is_away_while_a_change_is_verified(world: World, look: Any) -> None:
     """Neither recovered nor ineffective: it is waited for, past cleared-within, and then nobody knows."""
-    at_ms = now_ms()
-    until(lambda: world.value("shop_up") == 1, within_s=10, what="it is scraped")
+    at_ms = changed(world, 'shop_errors{version="v2"} 0', 'shop_errors{version="v1"} 0')
+    until(lambda: world.value('shop_errors{version="v1"}') is not None, within_s=10, what="it is scraped again")
     seen = look(at_ms, resolved(world, at_ms), alertmanager=free_port(), cleared_within_s=60)
     assert "Alertmanager at" in seen.blind
     later = replace(seen, now_ms=at_ms + 61_000)
