@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from testbed.chart_files import CHART
 from testbed.chart_shapes import MINIMAL, SHAPES, of_kind
-from testbed.helm_engine import CHART, Manifest, manifests, read_values
+from testbed.helm_engine import Manifest, manifests, read_values
 from testbed.parts import program
 
 PREFIX = "rollback_controller_"

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from testbed.helm_engine import CHART
+from testbed.chart_files import CHART
 from testbed.parts import program
 
 DASHBOARD = json.loads((CHART / "files" / "dashboard.json").read_text())

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from testbed.helm_engine import CHART, Manifest, read_values
+from testbed.chart_files import CHART
+from testbed.helm_engine import Manifest, read_values
 
 HOME = "/etc/rollback-controller"
 SHAPES = {path.name.removesuffix("-values.yaml"): read_values(path) for path in CHART.glob("ci/*-values.yaml")}

@@ -16,8 +16,7 @@ import kubernetes_validate.utils as schemas
 from helm_python import _native
 from ruamel.yaml import YAML
 
-REPOSITORY = Path(__file__).resolve().parents[2]
-CHART = REPOSITORY / "helm" / "rollback-controller"
+from testbed.chart_files import CHART
 
 schemas.schema_contents = cache(schemas.schema_contents)  # or each object reads all of them anew
 

@@ -16,8 +16,8 @@ from typing import Any, Self
 import helm_python
 
 from testbed.alertmanager import alert, body
+from testbed.chart_files import CHART
 from testbed.cluster import Cluster
-from testbed.helm_engine import CHART
 from testbed.kube_shop import CLUSTER, kube_rules
 from testbed.product_image import product_image
 from testbed.product_pod import REPOSITORY, USER

@@ -11,16 +11,6 @@ from testbed.helm_engine import Manifest, manifests
 from workers.kubernetes.rights import PAUSING, RIGHTS, Right
 
 
-@pytest.fixture(params=sorted(SHAPES))
-def shape(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
-
-
-@pytest.fixture
-def objects(shape: str) -> list[Manifest]:
-    return manifests(SHAPES[shape])
-
-
 def _rules(rights: tuple[Right, ...]) -> list[dict[str, Any]]:
     return [{"apiGroups": [r.group], "resources": [*r.resources], "verbs": [*r.verbs]} for r in rights]
 

@@ -17,16 +17,6 @@ from rules.findings import Level
 from rules.rulefile import parse_rules
 
 
-@pytest.fixture(params=sorted(SHAPES))
-def shape(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
-
-
-@pytest.fixture
-def objects(shape: str) -> list[Manifest]:
-    return manifests(SHAPES[shape])
-
-
 def _settings(objects: list[Manifest], folder: Path) -> Settings:
     """Load the settings as a pod would, with its folder in place of the pod's."""
     text = the_one(objects, "ConfigMap", "-settings")["data"]["rollback.yaml"]

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 from ruamel.yaml import YAML
+from testbed.chart_files import CHART
 from testbed.chart_shapes import HOME, MINIMAL, of_kind, pods_of, the_one
-from testbed.helm_engine import CHART, chart, manifests, refusal
+from testbed.helm_engine import chart, manifests, refusal
 
 from rules.rulefile import parse_rules
 

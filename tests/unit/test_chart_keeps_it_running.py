@@ -9,16 +9,6 @@ from testbed.chart_shapes import MINIMAL, SHAPES, of_kind, pods_of, the_one
 from testbed.helm_engine import Manifest, manifests
 
 
-@pytest.fixture(params=sorted(SHAPES))
-def shape(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
-
-
-@pytest.fixture
-def objects(shape: str) -> list[Manifest]:
-    return manifests(SHAPES[shape])
-
-
 def test_probes_ask_the_health_endpoints(objects: list[Manifest]) -> None:
     """Liveness never asks Redis, readiness of the receiver does."""
     for role, port in (("receiver", "http"), ("worker", "health")):

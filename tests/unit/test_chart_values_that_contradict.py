@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from testbed.helm_engine import CHART, read_values, refusal
+from testbed.chart_files import CHART
+from testbed.helm_engine import read_values, refusal
 
 MINIMAL = read_values(CHART / "ci" / "minimal-values.yaml")
 HOSTS = read_values(CHART / "ci" / "hosts-only-values.yaml")
