@@ -89,6 +89,7 @@ def a_pod(role: str, shape: dict[str, Any] = MINIMAL) -> dict[str, Any]:
     """Return the specification of a pod; its own account is not there, and its volume's claim neither."""
     spec = copy.deepcopy(pods_of(manifests(shape))[role])
     spec["serviceAccountName"] = "default"
+    spec.pop("priorityClassName", None)  # whose classes these are is no matter of security
     claimed = {"data"} - {volume["name"] for volume in spec["volumes"]}
     spec["volumes"] += [{"name": name, "persistentVolumeClaim": {"claimName": name}} for name in claimed]
     return spec
