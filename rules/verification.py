@@ -176,7 +176,7 @@ def _in_the_quiet(seen: Seen) -> Verdict | NotYet:
             if any(one.shared for one in back):
                 return _shared()
         left_s = (quiet_at_ms - seen.now_ms) / 1000
-        return NotYet(quiet_at_ms, f"no alert fires; it must stay so for {left_s:g} s more")
+        return NotYet(quiet_at_ms, f"no alert fires; it must stay so for {left_s:.0f} s more")
     doubt = _doubt(seen)
     if doubt is None:
         said = "healthy and steady, and no alert about this instance fires any more; nothing is left to do"

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 _TITLE = "Server"
 _WITHIN_S = 5
 _START = "Start `rollbackctl serve`, or set `url` to where it is."
+_ANSWERED = "It runs, and cannot do what it should: mend what it says; its log says more."
 _TOKEN = "Set `token-file` to a token with the role operate or read, or ROLLBACK_TOKEN_FILE."  # noqa: S105 - advice
 TEST_ALERT = "RollbackControllerDoctor"
 """The name of the alert that is posted, always as resolved: no rule looks at what is over."""
@@ -52,7 +53,7 @@ def _api(settings: Settings) -> Iterator[Finding]:
         yield wrong(error.message.partition(". ")[0] + ".", _START)
         return
     except Failed as error:
-        yield from_message(Level.WRONG, error.message, _START)
+        yield from_message(Level.WRONG, error.message, _ANSWERED)
         return
     known = f"the token of {token.source} is admitted" if token else "no token is needed"
     yield well(f"{settings.server_url} answers, and {known}.")
@@ -82,7 +83,7 @@ def _receiver(settings: Settings, ledger: Ledger | None) -> Iterator[Finding]:
         why = getattr(error, "reason", None) or error
         yield wrong(f"A test alert could not be posted to {PATH}: {why}.", _START)
     except LedgerUnavailable as error:
-        yield from_message(Level.WRONG, str(error), _START)
+        yield from_message(Level.WRONG, str(error), _ANSWERED)
     else:
         yield _about_answer(status, remembered=remembered)
 

@@ -19,7 +19,10 @@ log = structlog.get_logger(__name__)
 
 
 class Announcing:
-    """Says it at once where the rules are others, and every so often: a server that is gone says nothing."""
+    """Says it at once where the rules are others, and every so often: a server that is gone says nothing.
+
+    Redis is asked for that at quiet times, too, so the log says from here since when it was away.
+    """
 
     def __init__(
         self, ledger: Ledger, house: House, *, every_s: float, clock: Callable[[], float] = time.monotonic
@@ -30,6 +33,7 @@ class Announcing:
         self._clock = clock
         self._said: frozenset[str] = frozenset()
         self._said_at = float("-inf")
+        self._is_away = False
 
     def look(self) -> None:
         """Say it if it is time; where Redis is away, the next look does."""
@@ -39,6 +43,13 @@ class Announcing:
         try:
             self._ledger.spreading.announce(digests)
         except LedgerUnavailable as error:
-            log.debug("rules.not_announced", error=str(error))
+            if not self._is_away:
+                log.warning(
+                    "ledger.unavailable", problem=str(error), consequence="alerts are answered 503 until it is"
+                )
+            self._is_away = True
             return
+        if self._is_away:
+            log.info("ledger.answers_again")
+        self._is_away = False
         self._said, self._said_at = digests, self._clock()

@@ -110,7 +110,7 @@ def _tokens(text: str) -> Iterator[_Token]:
 
 def _cannot_stand(text: str, at: int) -> str:
     if text[at] == '"':
-        return f"at character {at + 1}: the double quote is never closed: add it at the end of the value"
+        return f"at character {at + 1}: the double quote has no other: put one before and one after the value"
     return f"at character {at + 1}: {text[at]} cannot stand here: put the name or value in double quotes"
 
 

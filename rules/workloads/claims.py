@@ -95,7 +95,8 @@ def _cluster_of_rule(template: Template, said: str, alert: Alert, clusters: Sequ
 def _no_cluster(who: str, cluster: str, clusters: Sequence[str]) -> str:
     return (
         f"{who} cluster {shortened(cluster)}, and the settings name {', '.join(clusters)}"
-        f"{near_miss(cluster, clusters)}; add it to `clusters:`, or say `cluster:` in the rule"
+        f"{near_miss(cluster, clusters)}; give the cluster that is meant this name in the settings (with Helm: "
+        "`targets.clusterName`, or a key of `clusters`), or say `cluster:` in the rule"
     )
 
 

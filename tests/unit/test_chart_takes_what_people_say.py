@@ -78,7 +78,7 @@ def test_the_notes_ask_for_each_key_of_the_secret_once() -> None:
     ]
     said = {**MINIMAL, "credentials": {"existingSecret": "rollback-controller", "tokens": tokens}}
     notes = render(said)["NOTES.txt"]
-    assert re.findall(r"--from-literal=(\S+)=", notes) == ["shared", "redis-password"]
+    assert re.findall(r"--from-literal=(\S+)=", notes) == ["shared", "redis-password", "audit.key"]
 
 
 @pytest.mark.parametrize("name", ["with.dots", "7th", "-"])

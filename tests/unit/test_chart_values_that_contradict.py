@@ -175,6 +175,11 @@ CASES = [
         "set worker.terminationGracePeriodSeconds to more than numbers.termination-grace-s, to 110 or so",
     ),
     (
+        "a tag in the repository",
+        _with(MINIMAL, image={"repository": "registry.example.com:5000/rollback-controller:1"}),
+        "set image.tag or image.digest to it",
+    ),
+    (
         "an autoscaler that has nothing to go by",
         _with(
             MINIMAL,

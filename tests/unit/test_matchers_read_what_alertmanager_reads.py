@@ -200,7 +200,7 @@ def test_half_a_surrogate_pair_is_refused() -> None:
     [
         ("foo", "expected one of =, !=, =~, !~"),
         ('foo="bar" baz="1"', "at character 11: expected a comma or the end, found baz"),
-        ('foo="bar', "the double quote is never closed"),
+        ('foo="bar', "the double quote has no other: put one before and one after the value"),
         ('"foo bar"=~"\\d+"', "write \\\\ for a backslash"),
         ('foo=~"("', 'foo=~"(" is not a regular expression (RE2): missing ): ('),
         (r'foo=~"\C"', "use . for any character"),

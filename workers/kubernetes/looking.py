@@ -145,6 +145,7 @@ class Looking:
             return
         detail = (
             f"namespace {namespace} of cluster {self._cluster.name} is none of those that the settings name "
-            f"({', '.join(allowed)}); add it to `clusters.{self._cluster.name}.namespaces`"
+            f"({', '.join(allowed)}); add it to `clusters.{self._cluster.name}.namespaces` "
+            "(with Helm, for the cluster that it runs in: `targets.namespaces`)"
         )
         raise refused(Reason.WORKLOAD_UNKNOWN, detail)

@@ -100,7 +100,8 @@ class Otherwise:
         self._consequences.closed(self._rollback)
 
     def _exhausted(self, error: Transient, attempts: int) -> None:
-        detail = f"{str(error).rstrip('.')}. Tried {attempts} times."
+        said = str(error)
+        detail = f"{said if said.endswith(('.', '?')) else f'{said}.'} Tried {attempts} times."
         if self._progress.committed:
             self._hold(Reason.UNKNOWN_STATE if self._journal.changed() else error.reason, detail)
         else:

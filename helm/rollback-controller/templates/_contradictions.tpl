@@ -164,6 +164,9 @@
 {{- end -}}
 {{- end -}}
 
+{{- if regexMatch ":[^/]*$" $v.image.repository -}}
+{{- $wrong = append $wrong "image.repository holds a tag or a digest: set image.tag or image.digest to it." -}}
+{{- end -}}
 {{- if and $v.worker.autoscaling.hpa.enabled (not (dig "requests" "cpu" "" $v.worker.resources)) -}}
 {{- $wrong = append $wrong "worker.autoscaling.hpa goes by a share of the requested CPU, and none is requested: set worker.resources.requests.cpu." -}}
 {{- end -}}
