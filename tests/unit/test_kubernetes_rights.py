@@ -36,6 +36,18 @@ def test_the_page_holds_a_role_that_grants_exactly_this() -> None:
     assert {"kind": "ServiceAccount", **account["metadata"]} == subject
 
 
+def test_the_page_binds_the_same_role_in_some_namespaces_only() -> None:
+    """The binding differs in its namespace alone."""
+    (pasted,) = re.findall(r"```yaml\n(apiVersion.*?)```", PAGE.read_text(), re.DOTALL)
+    (here,) = re.findall(
+        r"```yaml\n# in `shop`, and the same in each other\n(.*?)```", PAGE.read_text(), re.DOTALL
+    )
+    *_, everywhere = YAML(typ="safe").load_all(pasted)
+    binding = YAML(typ="safe").load(here)
+    assert (binding["kind"], binding["metadata"]["namespace"]) == ("RoleBinding", "shop")
+    assert (binding["roleRef"], binding["subjects"]) == (everywhere["roleRef"], everywhere["subjects"])
+
+
 def test_the_page_holds_a_role_for_pausing_apart() -> None:
     """Whoever pauses nobody gives none of it: it is not in the Role that everybody pastes."""
     (pasted,) = re.findall(r"```yaml\n# only for `gitops: pause`\n(.*?)```", PAGE.read_text(), re.DOTALL)
