@@ -10,11 +10,10 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import json
 from collections.abc import Mapping
 from typing import Any
 
-from rules.seals import Key
+from rules.seals import Key, canonical, keyed_sum, sum_of
 
 SEAL = "seal"
 """The field of an entry that holds its seal."""
@@ -29,7 +28,7 @@ _SIGHTINGS = b"what a healthy revision was seen to run"
 def bound(record: Mapping[str, str]) -> str:
     """Identify for what a plan was made: the instance, under whose terms, and what these are."""
     words = {name: record.get(name, "") for name in BOUND}
-    return hashlib.sha256(_canonical(words)).hexdigest()
+    return sum_of(canonical(words))
 
 
 def seal_of(entry: Mapping[str, Any], rollback: str, before: str, key: Key) -> dict[str, str]:
@@ -89,9 +88,4 @@ def _plain(sealed: Mapping[str, Any]) -> dict[str, Any]:
 
 def _sum(what: Mapping[str, Any], purpose: bytes, key: Key) -> str:
     own = hmac.new(key.secret, purpose, hashlib.sha256).digest()  # ended rollbacks are sealed with the key itself
-    return hmac.new(own, _canonical(what), hashlib.sha256).hexdigest()
-
-
-def _canonical(value: Any) -> bytes:
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return text.encode("utf-8", "surrogatepass")
+    return keyed_sum(what, own)

@@ -111,7 +111,7 @@ def sealed(stored: Stored, key: Key, number: int, at_ms: int) -> str:
         "fields": {name: whole[:_SHORT] for name, whole in stored.fields.items()},
         "journal": [whole[:_SHORT] for whole in stored.journal],
     }
-    return _canonical({**said, "mac": _mac(stored, key, number, at_ms)})
+    return canonical({**said, "mac": _mac(stored, key, number, at_ms)})
 
 
 def chain_fault(stored: Stored) -> str | None:
@@ -168,8 +168,14 @@ def _mac(stored: Stored, key: Key, number: int, at_ms: int) -> str:
         "journal": list(stored.journal),
         "head": stored.head,
     }
-    return hmac.new(key.secret, _canonical(what).encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()
+    return keyed_sum(what, key.secret)
 
 
-def _canonical(value: Any) -> str:
+def keyed_sum(what: Any, secret: bytes) -> str:
+    """Return the sum (HMAC-SHA256) of a value by its one text, which nobody without the secret can make."""
+    return hmac.new(secret, canonical(what).encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()
+
+
+def canonical(value: Any) -> str:
+    """Write a value as the one text that seals are made of."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)

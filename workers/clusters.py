@@ -23,6 +23,7 @@ from workers.kubernetes.access import Cluster, connect_cluster, warm
 from workers.kubernetes.checking import check_cluster
 from workers.kubernetes.driver import KubernetesDriver
 from workers.kubernetes.finding import KubernetesFinder
+from workers.kubernetes.looking import closed_to_us
 from workers.kubernetes.plan import Params
 from workers.kubernetes.services import find_wanted
 from workers.terms import Terms
@@ -75,12 +76,9 @@ class Clusters:
     def reach(self, instance: WorkloadInstance, rollback: str, terms: Terms, clock: Callable[[], float]) -> Driver:
         """Reach a workload for a rollback; raises `Permanent` where the settings do not let us."""
         allowed = self.settings[instance.cluster].namespaces if instance.cluster in self.settings else ()
-        if allowed and instance.namespace not in allowed:  # a record may name what nobody would have been let
-            message = (
-                f"namespace {instance.namespace} of cluster {instance.cluster} is none of those that the settings "
-                f"name ({', '.join(allowed)}): add it there, or cancel the rollback"
-            )
-            raise Permanent(Reason.WORKLOAD_UNKNOWN, message)
+        outside = closed_to_us(instance.cluster, allowed, instance.namespace)
+        if outside:  # a record may name what nobody would have been let
+            raise Permanent(Reason.WORKLOAD_UNKNOWN, f"{outside}: add it there, or cancel the rollback")
         params = Params(
             to=terms.to,
             restore=terms.restore,

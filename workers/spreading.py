@@ -15,7 +15,7 @@ def has_what_servers_have(site: Site) -> bool:
 
     Until it does, it is behind them, and cannot know what is gone: what was changed may have been changed again.
     """
-    return site.ledger.spreading.in_force() <= {rule.digest for rule in site.house.rules.rules}
+    return site.ledger.spreading.in_force() <= site.house.digests
 
 
 def pause_s(numbers: Numbers, age_s: float) -> float:

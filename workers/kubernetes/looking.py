@@ -140,12 +140,19 @@ class Looking:
 
     def _check_place(self, namespace: str | None) -> None:
         """Look nowhere where the settings do not let us."""
-        allowed = self._cluster.namespaces
-        if namespace is None or not allowed or namespace in allowed:
+        outside = closed_to_us(self._cluster.name, self._cluster.namespaces, namespace)
+        if outside is None:
             return
         detail = (
-            f"namespace {namespace} of cluster {self._cluster.name} is none of those that the settings name "
-            f"({', '.join(allowed)}); add it to `clusters.{self._cluster.name}.namespaces` "
+            f"{outside}; add it to `clusters.{self._cluster.name}.namespaces` "
             "(with Helm, for the cluster that it runs in: `targets.namespaces`)"
         )
         raise refused(Reason.WORKLOAD_UNKNOWN, detail)
+
+
+def closed_to_us(cluster: str, allowed: Sequence[str], namespace: str | None) -> str | None:
+    """Say that the settings do not let us into a namespace; None where they do, or name none."""
+    if namespace is None or not allowed or namespace in allowed:
+        return None
+    named = ", ".join(allowed)
+    return f"namespace {namespace} of cluster {cluster} is none of those that the settings name ({named})"

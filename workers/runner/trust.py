@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
@@ -12,7 +11,7 @@ from controller.settings.secrets import SecretUnreadable
 from rules.decisions import Reason
 from rules.entryseals import SEAL, bound, holds, key_of, mac_of, seal_of
 from rules.errors import NotYet, Permanent
-from rules.seals import Key
+from rules.seals import Key, sum_of
 
 Phase = Literal["plan", "way-back"]
 GIVEN_BACK = "given-back"
@@ -91,7 +90,7 @@ class Trust:
         named = next((entry for entry in reversed(entries) if entry["kind"] in ours), None)
         if named is None or named["kind"] == GIVEN_BACK:
             raise Permanent(Reason.NOT_SEALED, f"no worker has sealed what is to be done. It was written {_WHO}")
-        if named.get("plan") != hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest():
+        if named.get("plan") != sum_of(text):
             what = "what stands in Redis to be done is not what a worker planned and sealed: somebody wrote there"
             raise Permanent(Reason.NOT_SEALED, f"{what}. {_UNTOUCHED}")
         if named.get("for") != self._bound:
